@@ -1,0 +1,1 @@
+"""The agent: trains on the device, and keeps the personal head there."""

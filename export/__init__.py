@@ -1,0 +1,1 @@
+"""From heads and backbone to ONNX files that were proven to compute the same."""
