@@ -1,0 +1,95 @@
+"""Content-addressed files: a blob's name is the SHA-256 of its bytes, so a file is right or it is not there."""
+
+import hashlib
+import os
+from pathlib import Path
+
+from shared.errors import ArtifactError, TransferError
+
+
+def write_durably(path: Path, payload: bytes) -> None:
+    """Write a file so that a power cut leaves the old one or the new one, whole.
+
+    Writes aside, syncs, renames, and syncs the folder, without which the rename itself may be lost.
+
+    Raises:
+        ArtifactError: The disk is full or the folder cannot be written; what stood at ``path`` still stands.
+    """
+    aside = path.with_name(f".{path.name}.{os.getpid()}.part")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with aside.open("wb") as file:
+            file.write(payload)
+            file.flush()
+            os.fsync(file.fileno())
+        adopt_durably(aside, path)
+    except OSError as cause:
+        aside.unlink(missing_ok=True)
+        raise ArtifactError(
+            f"cannot write {path}: {cause.strerror or cause}", remedy="free space or choose another folder, then repeat"
+        ) from cause
+
+
+def adopt_durably(aside: Path, path: Path) -> None:
+    """Rename a synced file into place and sync its folder."""
+    aside.replace(path)
+    folder = os.open(path.parent, os.O_RDONLY)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)
+
+
+class BlobStore:
+    """A folder of blobs.
+
+    Args:
+        folder: Created when missing.
+
+    Raises:
+        ArtifactError: It cannot be created.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+        except OSError as cause:
+            raise ArtifactError(f"cannot create {folder}: {cause.strerror or cause}") from cause
+
+    def path(self, blob: str) -> Path:
+        """Return where a blob stands or would stand."""
+        return self.folder / blob
+
+    def __contains__(self, blob: str) -> bool:
+        """Tell whether the blob is here; files appear only whole, by rename."""
+        return self.path(blob).is_file()
+
+    def put(self, payload: bytes) -> str:
+        """Store bytes durably and return their SHA-256; storing the same bytes again costs nothing.
+
+        Raises:
+            ArtifactError: The file cannot be written.
+        """
+        blob = hashlib.sha256(payload).hexdigest()
+        if blob not in self:
+            write_durably(self.path(blob), payload)
+        return blob
+
+    def get(self, blob: str) -> bytes:
+        """Return a blob's bytes.
+
+        Raises:
+            TransferError: The blob is missing, or its bytes are no longer those of its name.
+        """
+        try:
+            payload = self.path(blob).read_bytes()
+        except OSError as cause:
+            raise TransferError(f"blob {blob[:12]} is not in {self.folder}") from cause
+        if hashlib.sha256(payload).hexdigest() != blob:
+            raise TransferError(f"blob {blob[:12]} in {self.folder} was changed on disk")
+        return payload
+
+    def discard(self, blob: str) -> None:
+        """Remove a blob if it is there."""
+        self.path(blob).unlink(missing_ok=True)
