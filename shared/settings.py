@@ -105,7 +105,7 @@ class ReportSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
 
     Attributes:
         alone: Also train a model on this device alone, with the same number of local epochs, to compare with.
-        report_groups: Also report head, medium and tail accuracy; off by default, because they tell more about the data.
+        report_groups: Also report head, medium and tail accuracy; off by default: they tell more about the data.
     """
 
     alone: bool = False

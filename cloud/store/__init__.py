@@ -1,0 +1,1 @@
+"""The SQL record of a federation: what happened, and what a restart resumes from."""
