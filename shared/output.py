@@ -1,0 +1,38 @@
+"""What a command prints: one JSON envelope on stdout, or words for people; diagnostics always on stderr."""
+
+import sys
+from typing import Any, Final
+
+import msgspec
+from rich.console import Console, RenderableType
+
+ENVELOPE_VERSION: Final = 1
+"""Version of the envelope; a field is added without a new one, never changed or removed."""
+
+
+def console(*, stderr: bool = False) -> Console:
+    """Return a console that uses colour and width only where there is a terminal."""
+    return Console(stderr=stderr, highlight=False, soft_wrap=not (sys.stderr if stderr else sys.stdout).isatty())
+
+
+def emit(data: dict[str, Any], *, as_json: bool, text: RenderableType = "", status: str = "ok") -> None:
+    """Print a command's result once.
+
+    Args:
+        data: The result, made of JSON's types.
+        as_json: Print ``{"schema_version", "status", "data"}`` instead of ``text``.
+        text: The same for people.
+        status: "ok" or "error".
+    """
+    if as_json:
+        envelope = {"schema_version": ENVELOPE_VERSION, "status": status, "data": data}
+        sys.stdout.write(msgspec.json.encode(envelope).decode() + "\n")
+        sys.stdout.flush()
+    elif text:
+        console().print(text)
+
+
+def note(line: str) -> None:
+    """Print one diagnostic line on stderr."""
+    sys.stderr.write(line + "\n")
+    sys.stderr.flush()
