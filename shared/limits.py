@@ -8,6 +8,9 @@ MIB: Final = 1024 * KIB
 CHUNK_BYTES: Final = 240 * KIB
 """Data in one chunk: with its header below 256 KiB, which every broker but AWS IoT passes unchanged."""
 
+MAX_PACKET_BYTES: Final = 256 * KIB
+"""An MQTT packet: an oversize one with QoS 1 makes broker and client reconnect for ever, so it is refused before."""
+
 MAX_CHUNKS_IN_MANIFEST: Final = 512
 """Chunk digests a manifest carries itself: 512 of 32 hexadecimal characters stay within ``MAX_MESSAGE_BYTES``."""
 
@@ -31,6 +34,21 @@ CONNECT_SECONDS: Final = 15.0
 
 MAX_QUEUED_MESSAGES: Final = 4096
 """Messages between the network thread and the loop; a full queue drops chunks, which are asked for again."""
+
+MAX_INFLIGHT: Final = 10
+"""QoS 1 messages sent and not yet acknowledged: HiveMQ accepts 10, and the client library does not ask."""
+
+MAX_UNSENT_MESSAGES: Final = 64
+"""Messages handed over and not yet sent or acknowledged: with chunks 15 MiB, which a slow link may pin."""
+
+PUBLISH_SECONDS: Final = 5.0
+"""Wait for room among the unsent messages before one is dropped, as a lost one would be: the loop must not hang."""
+
+DRAIN_SECONDS: Final = 2.0
+"""Wait at a goodbye for the broker to acknowledge what was said before it."""
+
+MAX_RECONNECT_SECONDS: Final = 5
+"""Ceiling of the doubling pause between attempts to reconnect: longer idles a round, shorter hammers the broker."""
 
 KEEPALIVE_SECONDS: Final = 30
 """MQTT keep-alive: a dead peer is noticed after 1.5 times this."""
