@@ -1,0 +1,256 @@
+"""The coordinator's loop: plan -> announce -> collect until complete or deadline -> commit; it resumes where it died."""
+
+import logging
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import assert_never
+
+from cloud.aggregate import WeightedMean
+from cloud.collecting import Collecting
+from cloud.evaluation import Evaluator
+from cloud.finishing import Finishing
+from cloud.joining import Joining
+from cloud.phase import Phase
+from cloud.planning import RoundPlan, plan_round
+from cloud.progress import Progress
+from cloud.release import Release
+from cloud.settings import FederationFile
+from cloud.store.contract import RoundResult, RoundStore
+from cloud.traffic import Traffic
+from shared.errors import RoundError
+from shared.exchange import Arrived, Event, Exchange, PullFailed, Received, Reconnected
+from shared.messages import (
+    CoordinatorPresence,
+    Failure,
+    FinalReport,
+    Gone,
+    Offer,
+    Presence,
+    UpdateOffer,
+    Welcome,
+    decode_message,
+    encode_message,
+)
+from shared.model import unpack
+from shared.tensors import decode, encode
+from shared.topics import coordinator_status
+
+log = logging.getLogger(__name__)
+
+RESEND_SECONDS = 10.0
+"""A task is said again after this to a client that is online and has not answered: commands may be lost."""
+
+
+@dataclass(slots=True, kw_only=True)
+class Coordinator:
+    """One federation's loop.
+
+    Attributes:
+        settings: The federation file.
+        store: Opened, started.
+        exchange: Connected, outgoing "down".
+        release: Writes what a committed round gives to export.
+        evaluator: Measures the generic model, or None without images.
+        session: Drawn anew at every start.
+        progress: Told what happens.
+        clock: Monotonic seconds.
+    """
+
+    settings: FederationFile
+    store: RoundStore
+    exchange: Exchange
+    release: Release
+    evaluator: Evaluator | None
+    session: str
+    progress: Progress
+    clock: Callable[[], float] = time.monotonic
+    _traffic: Traffic = field(init=False)
+    _online: dict[str, float] = field(default_factory=dict)
+
+    def run(self) -> None:
+        """Run the federation to its end.
+
+        Raises:
+            RoundError: Nobody joined, or a round missed its quorum; starting again resumes it.
+            ArtifactError: The disk is full.
+            ExportError: The generic model was refused.
+        """
+        self._traffic = Traffic(self.exchange.transport, self.settings.federation)
+        self._announce_presence()
+        if self.store.last_committed().round_number == 0 and self.store.open_round() is None:
+            self._join()
+        while (last := self.store.last_committed()).round_number < self.settings.rounds:
+            self._run_round(last)
+        self.release.write_bundle(last)
+        self.progress.exported(self.release.export_generic(last, self.evaluator))
+        self._finish(last)
+
+    def _join(self) -> None:
+        """Wait for the first clients."""
+        wanted = self.settings.participation.clients
+        seconds = self.settings.participation.join_deadline_seconds
+        self.store.set_state("joining", f"waits for {wanted} clients to join, {seconds:.0f} s at most")
+        self.progress.joining(wanted)
+        if self._serve(Joining(self.store, wanted), self.clock() + seconds):
+            return
+        if not self.store.clients():
+            raise RoundError(
+                f"no client joined within {seconds:.0f} s", remedy="start agents with the printed line, then start again"
+            )
+
+    def _run_round(self, last: RoundResult) -> None:
+        """Plan or resume one round, collect its updates, commit it."""
+        started = self.clock()
+        opened = self.store.open_round()
+        plan = opened.plan if opened is not None else self._plan(last)
+        end = started + plan.deadline_seconds
+        base = self.exchange.blobs.get(plan.base_blob)
+        collecting = Collecting(
+            plan=plan,
+            model=self.exchange.offer(plan.base_blob),
+            like=decode(base),
+            store=self.store,
+            exchange=self.exchange,
+            time_left=lambda: end - self.clock(),
+            max_examples=self.settings.participation.max_examples,
+        )
+        self.store.set_state("training", f"round {plan.round_number}: waits for updates, {plan.deadline_seconds:.0f} s")
+        self.progress.round_opened(plan)
+        complete = self._serve(collecting, end)
+        accepted = collecting.accepted()
+        if len(accepted) < plan.quorum:
+            raise RoundError(
+                f"round {plan.round_number} has {len(accepted)} of {len(plan.participants)} updates, its quorum is "
+                f"{plan.quorum}; missing: {', '.join(collecting.waiting()) or 'none, the others were refused'}",
+                remedy="see `fedloge cloud rounds`; bring the devices back, then start again: the round resumes",
+            )
+        self._commit(plan, collecting, "complete" if complete else "deadline", self.clock() - started)
+
+    def _plan(self, last: RoundResult) -> RoundPlan:
+        part = self.settings.participation
+        plan = plan_round(
+            round_number=last.round_number + 1,
+            base_blob=last.blob,
+            clients=[row.client for row in self.store.clients()],
+            seed=self.settings.seed,
+            fraction=part.fraction,
+            quorum=part.quorum,
+            deadline_seconds=part.round_deadline_seconds,
+        )
+        self.store.begin(plan)
+        return plan
+
+    def _commit(self, plan: RoundPlan, collecting: Collecting, reason: str, seconds: float) -> None:
+        """Fold the updates in client order, and record the new model together with the round."""
+        mean = WeightedMean(collecting.like)
+        for record in collecting.accepted():
+            mean.add(decode(self.exchange.blobs.get(record.blob or "")), record.num_examples)
+        tensors = mean.result()
+        evaluation = None if self.evaluator is None else self.evaluator.evaluate(unpack(tensors))
+        up, down = self._traffic.take()
+        result = RoundResult(
+            round_number=plan.round_number,
+            blob=self.exchange.blobs.put(encode(tensors)),
+            reason=reason,
+            evaluation=evaluation,
+            bytes_up=up,
+            bytes_down=down,
+            seconds=seconds,
+        )
+        missing = collecting.waiting()
+        self.store.commit(result)
+        self.release.write_bundle(result)
+        self.exchange.withdraw(plan.base_blob)
+        for record in collecting.accepted():
+            self.exchange.blobs.discard(record.blob or "")
+        self.exchange.abandon()
+        self.progress.round_committed(plan, result, missing)
+
+    def _finish(self, last: RoundResult) -> None:
+        """Have every client make its personal model, and collect the reports."""
+        seconds = self.settings.participation.report_deadline_seconds
+        end = self.clock() + seconds
+        self.store.set_state("finishing", f"waits for the clients' final reports, {seconds:.0f} s at most")
+        finishing = Finishing(
+            round_number=last.round_number,
+            model=self.exchange.offer(last.blob),
+            store=self.store,
+            exchange=self.exchange,
+            time_left=lambda: end - self.clock(),
+        )
+        self.progress.finishing(len(finishing.missing()))
+        self._serve(finishing, end)
+        up, down = self._traffic.take()
+        for client in sorted(up.keys() | down.keys()):
+            self.store.add_bytes(client, up=up[client], down=down[client])
+        missing = finishing.missing()
+        self.store.set_state("complete", f"complete; no report from {', '.join(missing)}" if missing else "complete")
+        self.progress.complete(self.store.reports(), missing)
+
+    def _serve(self, phase: Phase, end: float) -> bool:
+        """Feed a phase until it is done (True) or its deadline has passed (False)."""
+        self._online = dict.fromkeys(self._online, 0.0)  # everybody hears of the new phase at once
+        while not phase.done():
+            now = self.clock()
+            if now >= end:
+                return False
+            self._address(phase, now)
+            event = self.exchange.poll(min(1.0, end - now))
+            if event is not None:
+                self._handle(phase, event)
+        return True
+
+    def _address(self, phase: Phase, now: float) -> None:
+        """Tell every client that is online what it should do, again after a while without an answer."""
+        for client, said_at in self._online.items():
+            if now - said_at >= RESEND_SECONDS or said_at == 0.0:
+                self._online[client] = now
+                task = phase.task_for(client)
+                if task is not None:
+                    self.exchange.send(client, "cmd", task)
+
+    def _handle(self, phase: Phase, event: Event) -> None:
+        if isinstance(event, Reconnected):
+            self._announce_presence()
+        elif isinstance(event, Arrived):
+            phase.arrived(event.client, event.blob)
+        elif isinstance(event, PullFailed):
+            log.warning("gave up the update of %s: %s", event.client, event.reason)
+        elif isinstance(event, Received):
+            self._read(phase, event)
+        else:
+            assert_never(event)
+
+    def _read(self, phase: Phase, event: Received) -> None:
+        if event.channel == "status":
+            self._seen(decode_message(event.payload, Presence), event.client)
+        elif event.channel == "manifest":
+            message: Offer = decode_message(event.payload, Offer)  # type: ignore[arg-type]
+            if isinstance(message, Gone):
+                log.warning("%s no longer has blob %s", event.client, message.blob[:12])
+                self.exchange.abandon(event.client)
+            elif isinstance(message, UpdateOffer | FinalReport | Failure):
+                phase.answer(event.client, message)
+            else:
+                assert_never(message)
+
+    def _seen(self, presence: Presence, lane_client: str) -> None:
+        """Record who is there; greet whoever came."""
+        if presence.client != lane_client:
+            log.warning("dropped the presence of %s on the lane of %s", presence.client, lane_client)
+            return
+        online = presence.state == "online"
+        is_new = self.store.client_seen(presence.client, online=online)
+        self.progress.client_seen(presence.client, online=online, is_new=is_new)
+        if not online:
+            self._online.pop(presence.client, None)
+            return
+        etf = self.exchange.offer(self.release.etf_blob)
+        self.exchange.send(presence.client, "cmd", Welcome(settings=self.settings.shared(), etf=etf))
+        self._online[presence.client] = 0.0
+
+    def _announce_presence(self) -> None:
+        presence = CoordinatorPresence(state="up", session=self.session)
+        topic = coordinator_status(self.settings.federation)
+        self.exchange.transport.publish(topic, encode_message(presence), qos=1, retain=True)

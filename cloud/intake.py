@@ -1,0 +1,68 @@
+"""Is this update fit for this round? Pure checks; each refusal has a stable reason code."""
+
+from collections.abc import Mapping
+
+import torch
+from torch import Tensor
+
+from cloud.planning import RoundPlan
+from shared.errors import UpdateRejectedError
+from shared.messages import UpdateOffer
+
+MAX_RELATIVE_SIZE = 2.0
+"""An update's bytes against its model's: the encodings make it equal or smaller, names and padding a little larger."""
+
+
+def check_offer(
+    offer: UpdateOffer, *, sender: str, plan: RoundPlan, model_bytes: int, max_examples: int
+) -> None:
+    """Refuse an offer before a byte of its payload travels.
+
+    Args:
+        offer: What the client says.
+        sender: The client whose lane it came on.
+        plan: The open round.
+        model_bytes: Size of the round's encoded model.
+        max_examples: Largest weight an update may claim.
+
+    Raises:
+        UpdateRejectedError: ``wrong-sender``, ``wrong-round``, ``not-selected``, ``wrong-base``, ``example-count`` or
+            ``too-large``.
+    """
+    if offer.client != sender:
+        raise UpdateRejectedError("wrong-sender", f"an update of {offer.client!r} came on the lane of {sender!r}")
+    if offer.round != plan.round_number:
+        raise UpdateRejectedError("wrong-round", f"an update of round {offer.round} in round {plan.round_number}")
+    if sender not in plan.participants:
+        raise UpdateRejectedError("not-selected", f"{sender} was not selected for round {plan.round_number}")
+    if offer.base != plan.base_blob:
+        raise UpdateRejectedError("wrong-base", f"trained from {offer.base[:12]}, the round's is {plan.base_blob[:12]}")
+    if not 1 <= offer.num_examples <= max_examples:
+        raise UpdateRejectedError("example-count", f"num_examples is {offer.num_examples}, must be 1..{max_examples}")
+    if offer.payload.size > MAX_RELATIVE_SIZE * model_bytes:
+        raise UpdateRejectedError("too-large", f"update of {offer.payload.size} bytes for a model of {model_bytes}")
+
+
+def check_update(delta: Mapping[str, Tensor], *, like: Mapping[str, Tensor]) -> None:
+    """Refuse tensors that do not fit the round's model; nothing is changed silently.
+
+    Args:
+        delta: The update's tensors.
+        like: The round's shared tensors.
+
+    Raises:
+        UpdateRejectedError: ``names``, ``shape``, ``dtype`` or ``not-finite``.
+    """
+    if delta.keys() != like.keys():
+        odd = sorted(delta.keys() ^ like.keys())
+        raise UpdateRejectedError("names", f"tensor names differ from the model's: {odd[:5]}")
+    for name, tensor in delta.items():
+        expected = like[name]
+        if tensor.shape != expected.shape:
+            raise UpdateRejectedError(
+                "shape", f"{name} has shape {tuple(tensor.shape)}, the model has {tuple(expected.shape)}"
+            )
+        if tensor.dtype != expected.dtype:
+            raise UpdateRejectedError("dtype", f"{name} is {tensor.dtype}, the model has {expected.dtype}")
+        if not torch.isfinite(tensor).all():
+            raise UpdateRejectedError("not-finite", f"{name} holds NaN or infinity")

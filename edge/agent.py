@@ -1,0 +1,175 @@
+"""The agent's loop: receive -> train -> record -> offer -> wait for the receipt; at the end realign, export, report.
+
+Every step can be repeated without harm. What was trained is on disk before it is offered, a task that comes twice is
+answered from the journal, and whatever is not answered is said again.
+"""
+
+import logging
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import assert_never
+
+from edge.work import Work
+from shared.errors import BrokerError
+from shared.exchange import Arrived, Event, Exchange, PullFailed, Received, Reconnected
+from shared.messages import (
+    Command,
+    CoordinatorPresence,
+    FinalReport,
+    FinishTask,
+    Gone,
+    Goodbye,
+    Presence,
+    Receipt,
+    TrainTask,
+    UpdateOffer,
+    Welcome,
+    decode_message,
+)
+
+log = logging.getLogger(__name__)
+
+RESEND_SECONDS = 10.0
+"""An unanswered offer, report or greeting is said again after this: a lost message costs seconds, not a round."""
+
+PULL_SECONDS = 3600.0
+"""A model that does not arrive in an hour is given up; the coordinator asks again when it still wants the round."""
+
+
+@dataclass(slots=True)
+class _Pending:
+    """What the agent last said and has no answer to yet."""
+
+    message: Presence | UpdateOffer | FinalReport
+    said_at: float
+
+
+@dataclass(slots=True)
+class Agent:
+    """One client's loop.
+
+    Attributes:
+        client: Its id.
+        exchange: Connected, outgoing "up".
+        work: What the device does with a task; holds the images and the journal.
+        session: Drawn anew at every start.
+        patience_seconds: Give up when the coordinator was silent for this long.
+        clock: Monotonic seconds.
+    """
+
+    client: str
+    exchange: Exchange
+    work: Work
+    session: str
+    patience_seconds: float
+    clock: Callable[[], float] = time.monotonic
+    _task: TrainTask | FinishTask | None = None
+    _pending: _Pending | None = None
+    _coordinator: str = ""
+    _heard_at: float = field(default=0.0)
+
+    def run(self) -> str:
+        """Serve until the coordinator says goodbye; return its words.
+
+        Raises:
+            BrokerError: The coordinator was silent for ``patience_seconds``.
+            DataError: The images do not fit the federation.
+            ArtifactError: The disk is full.
+            ExportError: The personal model was refused.
+        """
+        self._heard_at = self.clock()
+        self._greet()
+        while True:
+            event = self.exchange.poll(1.0)
+            if event is None:
+                self._repeat()
+                continue
+            goodbye = self._handle(event)
+            if goodbye is not None:
+                return goodbye.reason
+
+    def _repeat(self) -> None:
+        """Say again what was not answered, and give up when nobody answers for too long."""
+        now = self.clock()
+        if now - self._heard_at > self.patience_seconds:
+            raise BrokerError(
+                f"no word from the coordinator for {self.patience_seconds:.0f} s",
+                remedy="start the coordinator, then this agent again: nothing is lost",
+            )
+        if self._pending is not None and now - self._pending.said_at > RESEND_SECONDS:
+            self._say(self._pending.message)
+
+    def _say(self, message: Presence | UpdateOffer | FinalReport) -> None:
+        """Send a message and remember it until it is answered."""
+        self._pending = _Pending(message, self.clock())
+        self.exchange.send(self.client, "status" if isinstance(message, Presence) else "manifest", message)
+
+    def _greet(self) -> None:
+        self._say(Presence(client=self.client, state="online", session=self.session))
+
+    def _handle(self, event: Event) -> Goodbye | None:
+        if isinstance(event, Reconnected):
+            log.info("connected again")
+            self._greet()
+        elif isinstance(event, Arrived):
+            self._proceed()
+        elif isinstance(event, PullFailed):
+            log.warning("gave up blob %s: %s", event.blob[:12], event.reason)
+            self._task = None
+        elif event.channel == "status":
+            self._coordinator_seen(decode_message(event.payload, CoordinatorPresence))
+        elif event.channel == "cmd":
+            return self._obey(event)
+        return None
+
+    def _coordinator_seen(self, presence: CoordinatorPresence) -> None:
+        """Greet a coordinator that was started anew: it may not know who is there."""
+        self._heard_at = self.clock()
+        if presence.state == "up" and presence.session != self._coordinator:
+            self._coordinator = presence.session
+            self._greet()
+
+    def _obey(self, event: Received) -> Goodbye | None:
+        """Do what one command says."""
+        command: Command = decode_message(event.payload, Command)  # type: ignore[arg-type]
+        self._heard_at = self.clock()
+        if isinstance(command, Welcome):
+            self._welcome(command)
+        elif isinstance(command, TrainTask | FinishTask):
+            self._task, self._pending = command, None
+            self._proceed()
+        elif isinstance(command, Receipt):
+            self.work.settle(command)
+            self._pending = None
+        elif isinstance(command, Gone):
+            log.warning("blob %s is gone: waiting for the next task", command.blob[:12])
+            self.exchange.abandon()
+            self._task = None
+        elif isinstance(command, Goodbye):
+            return command
+        else:
+            assert_never(command)
+        return None
+
+    def _welcome(self, welcome: Welcome) -> None:
+        """Learn the federation's settings, and fetch the frozen classifier."""
+        self._pending = None
+        self.work.learn(welcome.settings, etf_blob=welcome.etf.blob)
+        if welcome.etf.blob not in self.exchange.blobs:
+            self.exchange.pull(self.client, welcome.etf, timeout_seconds=PULL_SECONDS)
+
+    def _proceed(self) -> None:
+        """Do the task as soon as everything it needs is on disk."""
+        task = self._task
+        if task is None or not self.work.ready():
+            return
+        if task.model.blob not in self.exchange.blobs:
+            self.exchange.pull(self.client, task.model, timeout_seconds=PULL_SECONDS)
+            return
+        self._task = None
+        if isinstance(task, TrainTask):
+            trained = self.work.train(task)
+            self._say(self.work.offer(trained, self.exchange.offer(trained.update_blob)))
+        else:
+            self._say(self.work.finish(task))

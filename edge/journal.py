@@ -1,0 +1,156 @@
+"""What this device received, trained and sent: SQLite, so that a power cut forgets nothing and repeats nothing.
+
+A round's new head and update are files, written before the row that names them: a row therefore always has its files,
+and a file without a row is as if it had never been written.
+"""
+
+import sqlite3
+import uuid
+from dataclasses import astuple, dataclass
+from pathlib import Path
+from typing import Final
+
+from shared.errors import StoreError
+
+SCHEMA_VERSION: Final = 1
+
+_SCHEMA: Final = """
+CREATE TABLE identity (client TEXT NOT NULL, federation TEXT);
+CREATE TABLE rounds (
+    round INTEGER PRIMARY KEY, base TEXT NOT NULL, update_blob TEXT NOT NULL, num_examples INTEGER NOT NULL,
+    figures TEXT NOT NULL, phi_blob TEXT NOT NULL, outcome TEXT NOT NULL
+);
+CREATE TABLE reports (round INTEGER PRIMARY KEY, model TEXT NOT NULL, report TEXT NOT NULL);
+"""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrainedRound:
+    """One round this device trained.
+
+    Attributes:
+        round_number: Counted from 1.
+        base: Blob of the model it was trained from.
+        update_blob: Blob of the update.
+        num_examples: Images trained on.
+        figures: ``ClientFigures`` of the received model, as JSON.
+        phi_blob: Blob of the personal head after this round; it never leaves this device.
+        outcome: "offered", "accepted" or the reason of a rejection.
+    """
+
+    round_number: int
+    base: str
+    update_blob: str
+    num_examples: int
+    figures: str
+    phi_blob: str
+    outcome: str = "offered"
+
+
+class Journal:
+    """The agent's memory.
+
+    Args:
+        path: The SQLite file; created when missing.
+
+    Raises:
+        StoreError: It cannot be written, is no journal, or was written by a newer version.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            self._db = sqlite3.connect(path, isolation_level=None)
+            self._db.execute("PRAGMA journal_mode = WAL")
+            self._db.execute("PRAGMA synchronous = FULL")  # a power cut must not lose what was acknowledged
+            self._upgrade()
+        except (sqlite3.Error, OSError) as cause:
+            raise StoreError(f"cannot use the journal {path}: {cause}", remedy="check the folder's rights") from cause
+
+    def _upgrade(self) -> None:
+        (version,) = self._db.execute("PRAGMA user_version").fetchone()
+        if version > SCHEMA_VERSION:
+            raise StoreError(
+                f"the journal {self.path} has schema {version}, this program knows {SCHEMA_VERSION}",
+                remedy="upgrade fedloge on this device",
+            )
+        if version == 0:
+            self._db.executescript(f"BEGIN; {_SCHEMA} PRAGMA user_version = {SCHEMA_VERSION}; COMMIT;")
+
+    def identify(self, client: str | None, federation: str) -> str:
+        """Return this device's client id; it is drawn or taken once, and kept.
+
+        Args:
+            client: The id asked for, or None for the one on record (or a new one).
+            federation: The federation to serve; a state folder serves one for ever.
+
+        Raises:
+            StoreError: The folder belongs to another client or federation.
+        """
+        row = self._db.execute("SELECT client, federation FROM identity").fetchone()
+        if row is None:
+            chosen = client or f"device-{uuid.uuid4().hex[:12]}"
+            self._db.execute("INSERT INTO identity VALUES (?, ?)", (chosen, federation))
+            return chosen
+        if client not in {None, row[0]} or federation != row[1]:
+            raise StoreError(
+                f"{self.path.parent} belongs to client {row[0]} of federation {row[1]}",
+                remedy="choose another --state folder, one per client and federation",
+            )
+        return str(row[0])
+
+    def record(self, trained: TrainedRound) -> None:
+        """Record a trained round; its files must be on disk already."""
+        self._db.execute("INSERT OR REPLACE INTO rounds VALUES (?, ?, ?, ?, ?, ?, ?)", astuple(trained))
+
+    def settle(self, round_number: int, outcome: str) -> None:
+        """Record what became of a round's update."""
+        self._db.execute("UPDATE rounds SET outcome = ? WHERE round = ?", (outcome, round_number))
+
+    def round(self, round_number: int) -> TrainedRound | None:
+        """Return one trained round, or None."""
+        return self._one("SELECT * FROM rounds WHERE round = ?", round_number)
+
+    def before(self, round_number: int) -> TrainedRound | None:
+        """Return the last round trained before this one, or None: where its personal head comes from."""
+        return self._one("SELECT * FROM rounds WHERE round < ? ORDER BY round DESC LIMIT 1", round_number)
+
+    def _one(self, query: str, round_number: int) -> TrainedRound | None:
+        row = self._db.execute(query, (round_number,)).fetchone()
+        if row is None:
+            return None
+        number, base, update_blob, num_examples, figures, phi_blob, outcome = row
+        return TrainedRound(
+            round_number=number,
+            base=base,
+            update_blob=update_blob,
+            num_examples=num_examples,
+            figures=figures,
+            phi_blob=phi_blob,
+            outcome=outcome,
+        )
+
+    def rounds_trained(self) -> int:
+        """Return how many rounds this device trained."""
+        (count,) = self._db.execute("SELECT count(*) FROM rounds").fetchone()
+        return int(count)
+
+    def superseded(self, keep_from: int) -> set[str]:
+        """Return the files of rounds before ``keep_from`` that no later round names: models, updates and heads."""
+        rows = self._db.execute("SELECT round, base, update_blob, phi_blob FROM rounds").fetchall()
+        kept = {blob for number, *blobs in rows if number >= keep_from for blob in blobs}
+        return {blob for number, *blobs in rows if number < keep_from for blob in blobs} - kept
+
+    def record_report(self, round_number: int, model: str, report: str) -> None:
+        """Record the final report on a model, as JSON."""
+        self._db.execute("INSERT OR REPLACE INTO reports VALUES (?, ?, ?)", (round_number, model, report))
+
+    def report(self, model: str) -> str | None:
+        """Return the final report on a model, or None when it has not been made."""
+        row = self._db.execute("SELECT report FROM reports WHERE model = ?", (model,)).fetchone()
+        return None if row is None else str(row[0])
+
+    def close(self) -> None:
+        """Close the journal."""
+        self._db.close()
