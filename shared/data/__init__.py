@@ -1,0 +1,8 @@
+"""Images by SPEC: ``digits``, ``fashion-mnist:DIR``, ``cifar10:DIR``, ``cifar100:DIR`` or ``folder:DIR``."""
+
+from shared.data.held_out import held_out
+from shared.data.pixels import read_image
+from shared.data.spec import read
+from shared.data.splits import Splits
+
+__all__ = ["Splits", "held_out", "read", "read_image"]

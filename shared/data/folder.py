@@ -1,0 +1,130 @@
+"""``folder:DIR``: one sub-folder per class, its name the class's name."""
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+
+from shared.data.pixels import EXTENSIONS, measure, read_image
+from shared.data.splits import Splits, default_size, relabel
+from shared.errors import DataError
+from shared.images import LabelledImages
+
+_FOREIGN = frozenset({".avif", ".gif", ".heic", ".jp2", ".tif", ".tiff"})
+"""Images that are not read; passing over them in silence would lose a part of the data, or a whole class."""
+
+_LAYOUT = "DIR/<class>/*.png, or DIR/train/<class>/*.png and DIR/test/<class>/*.png (also .jpg, .jpeg, .bmp, .webp)"
+
+
+@dataclass(frozen=True, slots=True)
+class _Listing:
+    """Image files of one split, sorted by class and name, each with its class's name."""
+
+    files: tuple[Path, ...]
+    classes: tuple[str, ...]
+
+
+def read_folder(
+    directory: Path, *, image_size: int | None, channels: int | None, class_names: tuple[str, ...] | None
+) -> Splits:
+    """Read a folder of class sub-folders.
+
+    ``DIR/train`` (and ``DIR/test``, where there is one with images) are the splits when ``train`` holds sub-folders and
+    no image itself; otherwise all of DIR is the train split, and ``train`` may be a class like any other. Classes are
+    the sub-folders that hold images, at any depth, sorted by name. Hidden files, and files that are no images by their
+    name, are passed over.
+
+    Args:
+        directory: DIR.
+        image_size: Pixels; None keeps one common square size of at most 64 and takes 224 otherwise.
+        channels: 1 or 3; None is 1 when every file is stored as grey, else 3.
+        class_names: The federation's classes; None takes the folder's own.
+
+    Raises:
+        DataError: The folder is missing, empty or laid out otherwise, an image cannot be read, or a class is unknown.
+    """
+    if not directory.is_dir():
+        raise DataError(f"{directory} is no folder", remedy=f"name an existing folder with {_LAYOUT}")
+    if _holds_splits(directory):
+        train, test = _listing(directory / "train"), _listing(directory / "test")
+    else:
+        train, test = _listing(directory), _Listing((), ())
+    if not train.files:
+        where = directory / "train" if _holds_splits(directory) else directory
+        raise DataError(f"{where} holds no images in class sub-folders: {_found(where)}", remedy=f"expected {_LAYOUT}")
+
+    own = tuple(sorted({*train.classes, *test.classes}))
+    names = own if class_names is None else class_names
+    if image_size is None or channels is None:
+        measured = [measure(path) for path in (*train.files, *test.files)]
+        image_size = default_size({size for size, _ in measured}) if image_size is None else image_size
+        channels = (1 if all(grey for _, grey in measured) else 3) if channels is None else channels
+
+    def load(listing: _Listing) -> LabelledImages:
+        position = {name: index for index, name in enumerate(own)}
+        labels = torch.tensor([position[name] for name in listing.classes], dtype=torch.int64)
+        labels = relabel(labels, own, names, f"folder:{directory}")  # before the slow part
+        images = torch.empty((len(labels), channels, image_size, image_size), dtype=torch.uint8)
+        for index, path in enumerate(listing.files):
+            images[index] = read_image(path, image_size=image_size, channels=channels)
+        return LabelledImages(images=images, labels=labels, class_names=names)
+
+    return Splits(
+        train=load(train),
+        test=load(test) if test.files else None,
+        class_names=names,
+        image_size=image_size,
+        channels=channels,
+    )
+
+
+def _holds_splits(directory: Path) -> bool:
+    train = directory / "train"
+    if not train.is_dir():
+        return False
+    entries = [entry for entry in train.iterdir() if not entry.name.startswith(".")]
+    return any(entry.is_dir() for entry in entries) and not any(_is_image(entry) for entry in entries)
+
+
+def _listing(directory: Path) -> _Listing:
+    if not directory.is_dir():
+        return _Listing((), ())
+    files: list[Path] = []
+    classes: list[str] = []
+    for folder in sorted(directory.iterdir()):
+        if folder.is_dir() and not folder.name.startswith("."):
+            found = _images(folder)
+            files += found
+            classes += [folder.name] * len(found)
+    return _Listing(tuple(files), tuple(classes))
+
+
+def _images(folder: Path) -> list[Path]:
+    found: list[Path] = []
+    for parent, folders, names in os.walk(folder):
+        folders[:] = sorted(name for name in folders if not name.startswith("."))
+        for name in sorted(names):
+            path = Path(parent, name)
+            if name.startswith("."):
+                continue
+            if path.suffix.lower() in _FOREIGN:
+                raise DataError(f"{path} is of a format that is not read", remedy="convert it to PNG, or move it away")
+            if _is_image(path):
+                found.append(path)
+    return found
+
+
+def _is_image(path: Path) -> bool:
+    return path.suffix.lower() in EXTENSIONS
+
+
+def _found(directory: Path) -> str:
+    """Describe a folder without images in one short phrase."""
+    entries = sorted(entry for entry in directory.iterdir() if not entry.name.startswith("."))
+    if not entries:
+        return "it is empty"
+    folders = [entry.name for entry in entries if entry.is_dir()]
+    loose = sum(_is_image(entry) for entry in entries)
+    shown = ", ".join(folders[:3]) + (", …" if len(folders) > 3 else "")
+    return f"found {len(folders)} sub-folders{f' ({shown})' if shown else ''} and {loose} images beside them"
