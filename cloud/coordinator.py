@@ -18,7 +18,7 @@ from cloud.release import Release
 from cloud.settings import FederationFile
 from cloud.store.contract import RoundResult, RoundStore
 from cloud.traffic import Traffic
-from shared.errors import RoundError
+from shared.errors import MessageError, RoundError
 from shared.exchange import Arrived, Event, Exchange, PullFailed, Received, Reconnected
 from shared.messages import (
     CoordinatorPresence,
@@ -67,6 +67,7 @@ class Coordinator:
     clock: Callable[[], float] = time.monotonic
     _traffic: Traffic = field(init=False)
     _online: dict[str, float] = field(default_factory=dict)
+    _sessions: dict[str, str] = field(default_factory=dict)
 
     def run(self) -> None:
         """Run the federation to its end.
@@ -218,7 +219,10 @@ class Coordinator:
         elif isinstance(event, PullFailed):
             log.warning("gave up the update of %s: %s", event.client, event.reason)
         elif isinstance(event, Received):
-            self._read(phase, event)
+            try:
+                self._read(phase, event)
+            except MessageError as error:  # a peer that breaks the protocol stops nobody
+                log.warning("dropped a message of %s: %s", event.client, error)
         else:
             assert_never(event)
 
@@ -241,6 +245,9 @@ class Coordinator:
             log.warning("dropped the presence of %s on the lane of %s", presence.client, lane_client)
             return
         online = presence.state == "online"
+        if not online and presence.session != self._sessions.get(presence.client):
+            return  # the last will of an earlier life; the client has come back since
+        self._sessions[presence.client] = presence.session
         is_new = self.store.client_seen(presence.client, online=online)
         self.progress.client_seen(presence.client, online=online, is_new=is_new)
         if not online:

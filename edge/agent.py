@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import assert_never
 
 from edge.work import Work
-from shared.errors import BrokerError
+from shared.errors import BrokerError, MessageError
 from shared.exchange import Arrived, Event, Exchange, PullFailed, Received, Reconnected
 from shared.messages import (
     Command,
@@ -117,24 +117,36 @@ class Agent:
         elif isinstance(event, PullFailed):
             log.warning("gave up blob %s: %s", event.blob[:12], event.reason)
             self._task = None
-        elif event.channel == "status":
-            self._coordinator_seen(decode_message(event.payload, CoordinatorPresence))
-        elif event.channel == "cmd":
-            return self._obey(event)
+        elif isinstance(event, Received):
+            try:
+                message = self._read(event)
+            except MessageError as error:  # bytes that break the protocol stop nobody
+                log.warning("dropped a message: %s", error)
+            else:
+                return self._obey(message)
+        else:
+            assert_never(event)
+        return None
+
+    def _read(self, event: Received) -> CoordinatorPresence | Command | None:
+        if event.channel == "status":
+            return decode_message(event.payload, CoordinatorPresence)
+        if event.channel == "cmd":
+            return decode_message(event.payload, Command)  # type: ignore[arg-type,no-any-return]
         return None
 
     def _coordinator_seen(self, presence: CoordinatorPresence) -> None:
         """Greet a coordinator that was started anew: it may not know who is there."""
-        self._heard_at = self.clock()
         if presence.state == "up" and presence.session != self._coordinator:
             self._coordinator = presence.session
             self._greet()
 
-    def _obey(self, event: Received) -> Goodbye | None:
+    def _obey(self, command: CoordinatorPresence | Command | None) -> Goodbye | None:
         """Do what one command says."""
-        command: Command = decode_message(event.payload, Command)  # type: ignore[arg-type]
         self._heard_at = self.clock()
-        if isinstance(command, Welcome):
+        if isinstance(command, CoordinatorPresence):
+            self._coordinator_seen(command)
+        elif isinstance(command, Welcome):
             self._welcome(command)
         elif isinstance(command, TrainTask | FinishTask):
             self._task, self._pending = command, None
@@ -148,8 +160,6 @@ class Agent:
             self._task = None
         elif isinstance(command, Goodbye):
             return command
-        else:
-            assert_never(command)
         return None
 
     def _welcome(self, welcome: Welcome) -> None:

@@ -197,6 +197,14 @@ class RoundStore(Protocol):
         """
         ...
 
+    def record_refusal(self, client: str, *, round_number: int, reason: str) -> None:
+        """Record an offer that fits no selected participant of an existing round; it changes no round."""
+        ...
+
+    def refusals(self) -> list[tuple[str, int, str]]:
+        """Return (client, claimed round, reason) of every such offer, oldest first."""
+        ...
+
     def commit(self, result: RoundResult) -> None:
         """Close a round: its new model, its missing clients and its bytes in one transaction.
 
