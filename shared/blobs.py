@@ -7,10 +7,15 @@ from pathlib import Path
 from shared.errors import ArtifactError, TransferError
 
 
-def write_durably(path: Path, payload: bytes) -> None:
+def write_durably(path: Path, payload: bytes, *, mode: int = 0o666) -> None:
     """Write a file so that a power cut leaves the old one or the new one, whole.
 
     Writes aside, syncs, renames, and syncs the folder, without which the rename itself may be lost.
+
+    Args:
+        path: The file; its folder is created when missing.
+        payload: Its new content.
+        mode: Permissions before the umask; 0o600 for what holds a secret, which then no instant shows to others.
 
     Raises:
         ArtifactError: The disk is full or the folder cannot be written; what stood at ``path`` still stands.
@@ -18,7 +23,8 @@ def write_durably(path: Path, payload: bytes) -> None:
     aside = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        with aside.open("wb") as file:
+        aside.unlink(missing_ok=True)  # one left by a killed process may have other permissions
+        with os.fdopen(os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode), "wb") as file:
             file.write(payload)
             file.flush()
             os.fsync(file.fileno())

@@ -230,7 +230,7 @@ class MqttTransport:
     ) -> None:
         self._online.clear()
         self._room.set()
-        if not self._closed:
+        if self.connections and not self._closed:
             _log.warning("connection to %s lost (%s), reconnecting", self._address, reason)
 
     def _on_publish(self, _client: paho.Client, _data: Any, _mid: int, _reason: ReasonCode, _properties: Any) -> None:
