@@ -1,0 +1,42 @@
+"""A first federation file, from class names or from the images themselves."""
+
+from cloud.settings import FederationFile, ParticipationSettings, check
+from shared.data import read
+from shared.errors import SettingsError
+from shared.settings import ModelSettings
+
+
+def draft(*, name: str, classes: str, data: str, clients: int, rounds: int) -> FederationFile:
+    """Return settings to start from.
+
+    Args:
+        name: Of the federation.
+        classes: Class names separated by commas; used when ``data`` is empty.
+        data: Data spec to read class names, size and channels from.
+        clients: To wait for before round 1.
+        rounds: To train.
+
+    Raises:
+        SettingsError: Neither classes nor data was given, or fewer than two classes.
+        DataError: The images cannot be read.
+    """
+    participation = ParticipationSettings(clients=clients)
+    if data:
+        splits = read(data, image_size=None, channels=None, class_names=None)
+        model = ModelSettings(image_size=splits.image_size, channels=splits.channels)
+        settings = FederationFile(
+            federation=name,
+            class_names=splits.class_names,
+            rounds=rounds,
+            model=model,
+            participation=participation,
+        )
+    else:
+        names = tuple(part.strip() for part in classes.split(",") if part.strip())
+        if len(names) < 2:
+            raise SettingsError(
+                f"{len(names)} class names, expected at least two", remedy="give --classes a,b,c or --data folder:DIR"
+            )
+        settings = FederationFile(federation=name, class_names=names, rounds=rounds, participation=participation)
+    check(settings)
+    return settings

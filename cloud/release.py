@@ -1,0 +1,91 @@
+"""What a committed round gives to export: a bundle after every round, and the realigned generic model at the end."""
+
+from dataclasses import dataclass
+
+from torch import Tensor
+
+from cloud.evaluation import Evaluator
+from cloud.settings import FederationPaths
+from cloud.store.contract import RoundResult, RoundStore
+from export.bundle import Bundle, Provenance, write_bundle
+from export.publish import export_model, random_images
+from shared.blobs import BlobStore
+from shared.model import unpack
+from shared.prediction import generic_head
+from shared.settings import SharedSettings
+from shared.tensors import decode
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Release:
+    """Writes the generic model.
+
+    Attributes:
+        settings: The federation's.
+        paths: Where to write.
+        blobs: Where the shared tensors are.
+        store: Records what was exported.
+        etf: The frozen classifier S, (num_classes, feature_dim).
+        etf_blob: SHA-256 of its file.
+        evaluation_spec: Where the evaluation images come from, for the record; None without any.
+    """
+
+    settings: SharedSettings
+    paths: FederationPaths
+    blobs: BlobStore
+    store: RoundStore
+    etf: Tensor
+    etf_blob: str
+    evaluation_spec: str | None
+
+    def bundle(self, result: RoundResult) -> Bundle:
+        """Return the generic model of a committed round, its head by the federation's rule (psi' of Eq. 6 included)."""
+        model = unpack(decode(self.blobs.get(result.blob)))
+        rule = self.settings.method.generic_rule
+        return Bundle(
+            kind="generic",
+            rule=rule,
+            class_names=self.settings.class_names,
+            model=self.settings.model,
+            provenance=Provenance(
+                federation=self.settings.federation,
+                round=result.round_number,
+                client=None,
+                shared_digest=result.blob,
+                etf_digest=self.etf_blob,
+            ),
+            backbone=model.backbone,
+            head=generic_head(rule, etf=self.etf, psi=model.psi),
+        )
+
+    def write_bundle(self, result: RoundResult) -> None:
+        """Replace the bundle that ``fedloge export generic`` reads.
+
+        Raises:
+            ArtifactError: The disk is full; the former bundle still stands.
+        """
+        write_bundle(self.paths.bundle, self.bundle(result))
+
+    def export_generic(self, result: RoundResult, evaluator: Evaluator | None) -> str:
+        """Export ``generic.onnx``, proven on the evaluation images or, without any, on seeded random ones.
+
+        Returns:
+            The file's path.
+
+        Raises:
+            ExportError: ONNX Runtime does not compute what PyTorch does.
+            ArtifactError: The disk is full.
+        """
+        if evaluator is None:
+            images = random_images(self.settings.model, self.settings.class_names)
+            source = "seeded-random:0"
+        else:
+            images, source = evaluator.images, f"held-out:{self.evaluation_spec}"
+        path = self.paths.generic_onnx
+        record = export_model(
+            self.bundle(result), images=images, images_source=source, path=path, source=self.paths.bundle
+        )
+        self.store.record_artifact(
+            kind="generic", path=str(path), digest=record.sha256, round_number=result.round_number
+        )
+        return str(path)

@@ -1,0 +1,168 @@
+"""`fedloge cloud start`: put broker, database, models and loop together, and take them apart again."""
+
+import secrets
+import shlex
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import msgspec
+import torch
+
+from cloud.coordinator import Coordinator
+from cloud.credentials import external_endpoint
+from cloud.embedded import EmbeddedBroker
+from cloud.evaluation import Evaluator, evaluation_images
+from cloud.progress import Progress
+from cloud.release import Release
+from cloud.settings import FederationFile, FederationPaths, paths_of, read_federation
+from cloud.store.contract import RoundResult
+from cloud.store.lock import coordinator_lock
+from cloud.store.sql import SqlRoundStore, open_store
+from shared.blobs import BlobStore, write_durably
+from shared.endpoint import Endpoint
+from shared.etf import sparse_etf
+from shared.exchange import Exchange
+from shared.join import JoinFile
+from shared.messages import CoordinatorPresence, encode_message
+from shared.model import initial_model, pack
+from shared.mqtt import connect
+from shared.output import note
+from shared.seeds import generator
+from shared.settings import SharedSettings
+from shared.tensors import decode, encode
+from shared.topics import coordinator_filters, coordinator_status
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Origin:
+    """What every participant starts from: blobs of the frozen classifier and of the initial model."""
+
+    etf_blob: str
+    model_blob: str
+
+
+def start(file: Path) -> SqlRoundStore:
+    """Run the federation of a file to its end; return its store, still open for reading.
+
+    Raises:
+        FedlogeError: Whatever kept it from running; the class says which exit code.
+    """
+    settings = read_federation(file)
+    paths = paths_of(file, settings)
+    with ExitStack() as stack:
+        stack.enter_context(coordinator_lock(paths.database, paths.folder))
+        blobs = BlobStore(paths.blobs)
+        store = open_store(paths.database)
+        shared = settings.shared()
+        torch.set_num_threads(settings.training.threads)
+        origin = _start_or_resume(settings, store, blobs)
+        etf = decode(blobs.get(origin.etf_blob))["etf"]
+        evaluator = _evaluator(settings, etf)
+        endpoint = stack.enter_context(_broker(settings, paths))
+        _write_join(file, settings, paths, endpoint)
+        session = secrets.token_hex(8)
+        exchange = stack.enter_context(_exchange(shared, endpoint, blobs, session))
+        release = Release(
+            settings=shared,
+            paths=paths,
+            blobs=blobs,
+            store=store,
+            etf=etf,
+            etf_blob=origin.etf_blob,
+            evaluation_spec=settings.evaluation.data,
+        )
+        Coordinator(
+            settings=settings,
+            store=store,
+            exchange=exchange,
+            release=release,
+            evaluator=evaluator,
+            session=session,
+            progress=Progress(settings.rounds),
+        ).run()
+        return store
+
+
+def _start_or_resume(settings: FederationFile, store: SqlRoundStore, blobs: BlobStore) -> Origin:
+    """Make the frozen classifier and the initial model once; later starts read them back."""
+    known = store.federation()
+    identity = msgspec.json.encode(settings.identity())
+    if known is None:
+        shared = settings.shared()
+        initial = initial_model(shared)
+        dimension = initial.psi.weight.shape[1]
+        etf, report = sparse_etf(
+            shared.num_classes,
+            dimension,
+            row_norm=shared.method.row_norm(dimension),
+            sparsity=shared.method.sparsity,
+            generator=generator(shared.seed, "etf"),
+        )
+        note(f"sparse ETF: {report.note}")
+        origin = Origin(etf_blob=blobs.put(encode({"etf": etf})), model_blob=blobs.put(encode(pack(initial))))
+    else:
+        origin = Origin(etf_blob=known.etf_blob, model_blob="")
+    store.start(
+        name=settings.federation,
+        settings_json=identity,
+        etf_blob=origin.etf_blob,
+        initial=RoundResult(round_number=0, blob=origin.model_blob, reason="initial"),
+    )
+    return origin
+
+
+def _evaluator(settings: FederationFile, etf: torch.Tensor) -> Evaluator | None:
+    if settings.evaluation.data is None:
+        return None
+    shared = settings.shared()
+    return Evaluator(
+        shared,
+        etf=etf,
+        images=evaluation_images(settings.evaluation.data, shared),
+        class_counts=None if settings.class_counts is None else torch.tensor(settings.class_counts),
+        device=torch.device("cpu"),
+    )
+
+
+@contextmanager
+def _broker(settings: FederationFile, paths: FederationPaths) -> Iterator[Endpoint]:
+    """Start the embedded broker, or name the operator's own."""
+    if settings.broker.url != "embedded":
+        yield external_endpoint(settings.broker)
+        return
+    broker = EmbeddedBroker()
+    endpoint = broker.start(paths.folder, None)
+    try:
+        yield endpoint
+    finally:
+        broker.stop()
+
+
+@contextmanager
+def _exchange(shared: SharedSettings, endpoint: Endpoint, blobs: BlobStore, session: str) -> Iterator[Exchange]:
+    """Connect with a last will that says the coordinator is down, and say so in person at the end."""
+    status = coordinator_status(shared.federation)
+    down = encode_message(CoordinatorPresence(state="down", session=session))
+    transport = connect(
+        endpoint,
+        client_id=f"{shared.federation}-coordinator",
+        filters=coordinator_filters(shared.federation),
+        will=(status, down),
+    )
+    try:
+        yield Exchange(transport, federation=shared.federation, outgoing="down", blobs=blobs)
+    finally:
+        transport.publish(status, down, qos=1, retain=True)
+        transport.close()
+
+
+def _write_join(file: Path, settings: FederationFile, paths: FederationPaths, endpoint: Endpoint) -> None:
+    """Write ``join.json`` for its owner only, and print the line to paste on a device."""
+    join = JoinFile(
+        federation=settings.federation, url=endpoint.url, username=endpoint.username, password=endpoint.password
+    )
+    write_durably(paths.join_file, msgspec.json.format(msgspec.json.encode(join), indent=2) + b"\n", mode=0o600)
+    note(f"federation {settings.federation} of {file}; join it from another terminal:")
+    note(f"  fedloge edge run --join {shlex.quote(str(paths.join_file))} --data folder:DIR --state DIR")

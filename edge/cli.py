@@ -1,0 +1,56 @@
+"""The ``fedloge edge`` commands: parse, call, print."""
+
+import logging
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from shared.output import emit
+
+app = typer.Typer(
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    help="Run an agent on a device: it trains on local images, and its personal head never leaves.",
+)
+
+
+@app.callback()
+def edge() -> None:
+    """Run an agent on a device: it trains on local images, and its personal head never leaves."""
+
+
+@app.command()
+def run(
+    *,
+    join: Annotated[Path, typer.Option(help="join.json, as the coordinator wrote it.")],
+    data: Annotated[str, typer.Option(help="This device's images: folder:DIR with one sub-folder per class.")],
+    state: Annotated[Path, typer.Option(help="A folder of this agent's own; starting again resumes from it.")],
+    client: Annotated[str | None, typer.Option(help="Id of this client; drawn once and kept by default.")] = None,
+    device: Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N.")] = "auto",
+    patience: Annotated[float, typer.Option(help="Seconds without a word from the coordinator.")] = 86400.0,
+    exit_with_parent: Annotated[bool, typer.Option("--exit-with-parent", hidden=True)] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON envelope at the end.")] = False,
+) -> None:
+    """Serve a federation until it is complete: train, answer, and export the personal model.
+
+    Example:  fedloge edge run --join join.json --data folder:images --state agent
+    """
+    from edge.start import AgentSettings, run_agent  # noqa: PLC0415 - torch loads only when it is needed
+    from shared.lifeline import end_with_parent  # noqa: PLC0415
+    from shared.signals import exit_on_sigterm  # noqa: PLC0415
+
+    exit_on_sigterm()
+    if exit_with_parent:
+        end_with_parent()
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s", datefmt="%H:%M:%S")
+    settings = AgentSettings(
+        join_file=join, data_spec=data, state=state, client=client, device=device, patience_seconds=patience
+    )
+    name, words = run_agent(settings)
+    model = state / "personal.onnx"
+    emit(
+        {"client": name, "reason": words, "model": str(model)},
+        as_json=as_json,
+        text=f"{name}: {words}; personal model: {model}",
+    )
