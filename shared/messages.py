@@ -16,7 +16,7 @@ from shared.settings import SharedSettings
 Sha256: TypeAlias = Annotated[str, Meta(pattern=r"^[0-9a-f]{64}$")]
 ChunkDigest: TypeAlias = Annotated[str, Meta(pattern=r"^[0-9a-f]{32}$")]
 RoundNumber: TypeAlias = Annotated[int, Meta(ge=0, lt=2**31)]
-TransferId: TypeAlias = Annotated[int, Meta(ge=0, lt=2**63)]
+TransferId: TypeAlias = Annotated[int, Meta(ge=0, le=2**63 - 1)]
 ChunkIndex: TypeAlias = Annotated[int, Meta(ge=0, lt=2**31)]
 Accuracy: TypeAlias = Annotated[float, Meta(ge=0, le=1)]
 ShortText: TypeAlias = Annotated[str, Meta(max_length=500)]

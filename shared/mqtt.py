@@ -183,7 +183,7 @@ class MqttTransport:
         return True
 
     def _count_unsent(self) -> int:
-        self._unsent = [info for info in self._unsent if not info.is_published()]
+        self._unsent = [info for info in self._unsent if not _is_settled(info)]
         return len(self._unsent)
 
     def _await_progress(self) -> None:
@@ -238,6 +238,11 @@ class MqttTransport:
 
     def _on_message(self, _client: paho.Client, _data: Any, message: paho.MQTTMessage) -> None:
         self._inbox.offer(Message(message.topic, bytes(message.payload)))
+
+
+def _is_settled(info: paho.MQTTMessageInfo) -> bool:
+    """Tell whether a message was sent, acknowledged or, with QoS 0, lost with its connection."""
+    return info.rc != paho.MQTT_ERR_SUCCESS or info.is_published()
 
 
 def _without_delay(_client: paho.Client, _data: Any, sock: Any) -> None:

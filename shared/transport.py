@@ -16,8 +16,9 @@ class Message:
 class Transport(Protocol):
     """At-most-once delivery between processes; whatever must arrive is asked for again above it.
 
-    Laws that the contract tests hold every implementation to: messages on one topic keep their order; a subscription
-    outlives a reconnect; ``publish`` never blocks on the peer; nothing is delivered to another federation or lane.
+    Laws that the contract tests hold every implementation to: messages of one topic and QoS keep their order; a
+    subscription outlives a reconnect; ``publish`` never blocks on the peer; nothing is delivered to another federation
+    or lane.
     """
 
     sent_bytes: Counter[str]
