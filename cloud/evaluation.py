@@ -69,4 +69,4 @@ def evaluation_images(spec: str, settings: SharedSettings) -> LabelledImages:
     """
     model = settings.model
     splits = read(spec, image_size=model.image_size, channels=model.channels, class_names=settings.class_names)
-    return splits.train if splits.test is None else splits.test
+    return splits.evaluation
