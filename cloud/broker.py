@@ -9,14 +9,31 @@ import logging
 import signal
 import sys
 from pathlib import Path
+from typing import Final
 
 from amqtt.broker import Broker
 from amqtt.contexts import BrokerConfig, ListenerConfig
+from amqtt.session import Session
 
 from cloud.broker_account import read_account
 from shared.lifeline import end_with_parent
 
-HOST = "127.0.0.1"
+HOST: Final = "127.0.0.1"
+
+
+class LaneBroker(Broker):  # type: ignore[misc]
+    """amqtt, without its habit of handing every client that connects the retained messages of everyone's filters.
+
+    Beside telling one agent about another, amqtt suspends while it walks through all filters, and loses the connecting
+    client for good when another subscribes in that moment.
+    """
+
+    async def _publish_retained_messages_for_subscription(
+        self, subscription: tuple[str, int], session: Session
+    ) -> None:
+        """Send what is retained under one filter, to a session that subscribed to it."""
+        if any(subscriber is session for subscriber, _ in self._subscriptions.get(subscription[0], ())):
+            await super()._publish_retained_messages_for_subscription(subscription, session)
 
 
 async def serve(path: Path) -> None:
@@ -30,7 +47,7 @@ async def serve(path: Path) -> None:
     """
     account = read_account(path)
     plugin = {"username": account.username, "password": account.password}
-    broker = Broker(
+    broker = LaneBroker(
         BrokerConfig(
             listeners={"default": ListenerConfig(bind=f"{HOST}:{account.port}")},
             plugins={"cloud.broker_login.OneAccountPlugin": plugin},

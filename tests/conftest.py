@@ -1,0 +1,25 @@
+"""Fixtures for the whole suite: brokers that are started for one test and ended after it."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.brokers import Embedded, Mosquitto, require_mosquitto
+
+
+@pytest.fixture
+def embedded_broker(tmp_path: Path) -> Iterator[Embedded]:
+    """The embedded broker, running; ``.endpoint`` says where."""
+    broker = Embedded(tmp_path / "embedded")
+    yield broker
+    broker.stop()
+
+
+@pytest.fixture
+def mosquitto(tmp_path: Path) -> Iterator[Mosquitto]:
+    """A real mosquitto, running; ``.endpoint`` says where. Mark tests that use it with ``broker``."""
+    require_mosquitto()
+    broker = Mosquitto(tmp_path / "mosquitto")
+    yield broker
+    broker.stop()
