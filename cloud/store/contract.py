@@ -37,7 +37,10 @@ class UpdateRecord:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Participant:
-    """One selected client's part in a round; ``record`` is None while it is waited for."""
+    """One selected client's part in a round.
+
+    ``record`` is None while it is waited for, and of a missing one unless its update came late.
+    """
 
     client: str
     state: ParticipantState
@@ -140,12 +143,15 @@ class RoundStore(Protocol):
     def start(self, *, name: str, settings_json: bytes, etf_blob: str, initial: RoundResult) -> bool:
         """Create the federation with round 0, or resume the one that is there.
 
+        On resumption ``etf_blob`` and ``initial`` are not looked at, those on record stand; and every client counts as
+        offline until it gives a new sign of life.
+
         Returns:
             True when it was created, False when it is resumed.
 
         Raises:
             StoreError: The database holds another federation, or this one with other settings (the message names the
-                first setting that differs).
+                first setting that differs); or ``initial`` is not round 0 without bytes.
         """
         ...
 
@@ -154,7 +160,11 @@ class RoundStore(Protocol):
         ...
 
     def set_state(self, state: FederationState, waiting_for: str) -> None:
-        """Record what the coordinator does now and what it waits for."""
+        """Record what the coordinator does now and what it waits for.
+
+        Raises:
+            StoreError: The federation was not started.
+        """
         ...
 
     def client_seen(self, client: str, *, online: bool) -> bool:
@@ -169,7 +179,8 @@ class RoundStore(Protocol):
         """Open a round.
 
         Raises:
-            StoreError: A round is open, or this is not the next one.
+            StoreError: A round is open, this is not the next one, it does not start from the last committed model, or
+                it names a client that was never seen.
         """
         ...
 
@@ -189,20 +200,23 @@ class RoundStore(Protocol):
         """Record an update's fate once; a repetition changes nothing.
 
         Returns:
-            The state on record: the earlier one when the client's fate in an open round was settled before, "late"
-            when the round is closed.
+            The state on record: the earlier one when the client's fate was settled before (also after the round was
+            closed, so that a lost receipt can be repeated), "late" when the round was closed without it.
 
         Raises:
-            StoreError: No such round, or the client was not selected for it.
+            StoreError: No such round, the client was not selected for it, or "late" was claimed in an open round.
         """
         ...
 
     def record_refusal(self, client: str, *, round_number: int, reason: str) -> None:
-        """Record an offer that fits no selected participant of an existing round; it changes no round."""
+        """Record an offer that fits no selected participant of an existing round; it changes no round.
+
+        Sender and round are only claims, so neither needs to exist; the record is bounded.
+        """
         ...
 
     def refusals(self) -> list[tuple[str, int, str]]:
-        """Return (client, claimed round, reason) of every such offer, oldest first."""
+        """Return (client, claimed round, reason) of every such offer, oldest first, a repeated one once."""
         ...
 
     def commit(self, result: RoundResult) -> None:
@@ -218,11 +232,15 @@ class RoundStore(Protocol):
         ...
 
     def round(self, round_number: int) -> RoundRow | None:
-        """Return one round, or None."""
+        """Return one round from 1 on, or None."""
         ...
 
     def record_report(self, report: ReportRow) -> None:
-        """Record a client's final report; a newer one replaces it."""
+        """Record a client's final report; a newer one replaces it.
+
+        Raises:
+            StoreError: The client was never seen, or the round is not committed.
+        """
         ...
 
     def reports(self) -> list[ReportRow]:
@@ -230,11 +248,19 @@ class RoundStore(Protocol):
         ...
 
     def add_bytes(self, client: str, *, up: int, down: int) -> None:
-        """Count payload bytes that belong to no round: joining and finishing."""
+        """Count payload bytes that belong to no round: joining and finishing.
+
+        Raises:
+            StoreError: The federation was not started.
+        """
         ...
 
     def record_artifact(self, *, kind: str, path: str, digest: str, round_number: int) -> None:
-        """Record an exported file; the same path again replaces it."""
+        """Record an exported file; the same path again replaces it.
+
+        Raises:
+            StoreError: The round is not committed.
+        """
         ...
 
     def artifacts(self) -> list[tuple[str, str, str, int]]:
