@@ -155,7 +155,7 @@ class ClientFigures(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
         personal_groups: Likewise.
     """
 
-    num_images: Annotated[int, Meta(ge=0)]
+    num_images: Annotated[int, Meta(ge=0, lt=2**31)]
     generic: Accuracy | None = None
     personal: Accuracy | None = None
     alone: Accuracy | None = None
@@ -178,7 +178,7 @@ class UpdateOffer(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True,
     client: str
     round: RoundNumber
     base: Sha256
-    num_examples: Annotated[int, Meta(ge=1)]
+    num_examples: Annotated[int, Meta(ge=1, lt=2**31)]
     payload: Manifest
     figures: ClientFigures
 
