@@ -1,4 +1,4 @@
-"""The coordinator's loop: plan -> announce -> collect until complete or deadline -> commit; it resumes where it died."""
+"""The coordinator: plan -> announce -> collect until complete or deadline -> commit; it resumes where it died."""
 
 import logging
 import time
@@ -97,7 +97,8 @@ class Coordinator:
             return
         if not self.store.clients():
             raise RoundError(
-                f"no client joined within {seconds:.0f} s", remedy="start agents with the printed line, then start again"
+                f"no client joined within {seconds:.0f} s",
+                remedy="start agents with the printed line, then start again",
             )
 
     def _run_round(self, last: RoundResult) -> None:

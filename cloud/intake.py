@@ -13,9 +13,7 @@ MAX_RELATIVE_SIZE = 2.0
 """An update's bytes against its model's: the encodings make it equal or smaller, names and padding a little larger."""
 
 
-def check_offer(
-    offer: UpdateOffer, *, sender: str, plan: RoundPlan, model_bytes: int, max_examples: int
-) -> None:
+def check_offer(offer: UpdateOffer, *, sender: str, plan: RoundPlan, model_bytes: int, max_examples: int) -> None:
     """Refuse an offer before a byte of its payload travels.
 
     Args:

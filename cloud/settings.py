@@ -167,7 +167,9 @@ def read_federation(path: Path) -> FederationFile:
     try:
         settings = msgspec.toml.decode(text, type=FederationFile)
     except msgspec.DecodeError as cause:
-        raise SettingsError(f"{path}: {cause}", remedy="`fedloge cloud init` writes a file that names every key") from cause
+        raise SettingsError(
+            f"{path}: {cause}", remedy="`fedloge cloud init` writes a file that names every key"
+        ) from cause
     check(settings)
     return settings
 

@@ -1,4 +1,4 @@
-"""The demo's processes: one coordinator (which starts its broker) and one agent per client, as a user would start them."""
+"""The processes of a demo: the coordinator, which starts its broker, and one agent per client, as a user starts them."""
 
 import os
 import subprocess

@@ -5,6 +5,8 @@ import re
 from collections.abc import Iterable
 from pathlib import Path
 
+from torch import Tensor
+
 from shared.data.pixels import to_pil
 from shared.errors import ArtifactError, DataError
 from shared.images import LabelledImages
@@ -62,30 +64,45 @@ def write_evaluation_folder(evaluation: LabelledImages, root: Path) -> Path:
 
 
 def _write(data: LabelledImages, folder: Path) -> None:
-    numbers = [0] * len(data.class_names)
-    wanted: dict[Path, bytes] = {}
-    for image, label in zip(data.images, data.labels.tolist(), strict=True):
-        name = folder / _as_folder(data.class_names[label]) / f"{numbers[label]:06d}.png"
-        numbers[label] += 1
-        buffer = io.BytesIO()
-        to_pil(image).save(buffer, format="PNG", compress_level=1)
-        wanted[name] = buffer.getvalue()
+    paths = _paths(data, folder)
     try:
-        found = {path for path in folder.rglob("*") if path.is_file()} if folder.is_dir() else set()
-        foreign = sorted(path for path in found - wanted.keys() if not _NAME.fullmatch(path.name))
-        if foreign:
-            raise DataError(f"{foreign[0]} was not written by this program", remedy="choose another folder to write to")
-        for path in found - wanted.keys():
-            path.unlink()
-        for parent in {path.parent for path in wanted}:
+        _remove_stale(folder, keep=set(paths))
+        for parent in {path.parent for path in paths}:
             parent.mkdir(parents=True, exist_ok=True)
-        for path, payload in wanted.items():
-            if path not in found or path.read_bytes() != payload:
+        for path, image in zip(paths, data.images, strict=True):
+            payload = _png(image)
+            if not path.exists() or path.read_bytes() != payload:
                 path.write_bytes(payload)
     except OSError as cause:
         raise ArtifactError(
             f"{folder} cannot be written: {cause}", remedy="free space or choose another folder"
         ) from cause
+
+
+def _paths(data: LabelledImages, folder: Path) -> list[Path]:
+    """Number the images of each class in order."""
+    numbers = [0] * len(data.class_names)
+    paths = []
+    for label in data.labels.tolist():
+        paths.append(folder / _as_folder(data.class_names[label]) / f"{numbers[label]:06d}.png")
+        numbers[label] += 1
+    return paths
+
+
+def _remove_stale(folder: Path, keep: set[Path]) -> None:
+    """Delete numbered PNGs of an earlier call; refuse a folder that holds anything else, rather than delete that."""
+    found = {path for path in folder.rglob("*") if path.is_file() and not path.name.startswith(".")} - keep
+    foreign = sorted(path for path in found if not _NAME.fullmatch(path.name))
+    if foreign:
+        raise DataError(f"{foreign[0]} was not written by this program", remedy="choose another folder to write to")
+    for path in found:
+        path.unlink()
+
+
+def _png(image: Tensor) -> bytes:
+    buffer = io.BytesIO()
+    to_pil(image).save(buffer, format="PNG", compress_level=1)  # level 6: 5 times as long at 224 px, 19 % smaller
+    return buffer.getvalue()
 
 
 def _as_folder(name: str) -> str:

@@ -1,0 +1,84 @@
+"""One picture with what belongs to it: a heading that says the finding, a legend, words, and the numbers as a table."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from xml.etree.ElementTree import Element
+
+from cloud.demo.report.markup import element
+from cloud.demo.report.scale import NARROW, WIDE
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Table:
+    """Headings and rows; the first ``num_texts`` columns hold words, the others numbers."""
+
+    headings: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+    num_texts: int = 1
+    last_is_total: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Figure:
+    """One picture.
+
+    Attributes:
+        name: Anchor in the page.
+        kicker: What is shown.
+        heading: What it shows, computed from the data.
+        caption: The same at more length, with what speaks against it.
+        legend: (style class, meaning) of every kind of mark.
+        draw: Makes the picture for a width in pixels.
+        table: The numbers behind it.
+    """
+
+    name: str
+    kicker: str
+    heading: str
+    caption: str
+    legend: tuple[tuple[str, str], ...]
+    draw: Callable[[int], Element]
+    table: Table
+
+
+def figure_section(figure: Figure) -> Element:
+    """Return the picture in both widths, of which the style sheet shows one."""
+    return element(
+        "section",
+        element("p", figure.kicker, class_="kicker"),
+        element("h2", figure.heading),
+        element(
+            "figure",
+            element("figcaption", figure.caption),
+            legend_list(figure.legend),
+            element("div", figure.draw(WIDE), class_="wide"),
+            element("div", figure.draw(NARROW), class_="narrow"),
+        ),
+        element("details", element("summary", "The numbers"), table_block(figure.table)),
+        id=figure.name,
+    )
+
+
+def legend_list(entries: Sequence[tuple[str, str]]) -> Element | None:
+    """Return what each kind of mark means, or None where there is only one kind."""
+    if not entries:
+        return None
+    items = [element("li", element("span", class_=f"swatch {style}"), meaning) for style, meaning in entries]
+    return element("ul", *items, class_="legend")
+
+
+def table_block(table: Table) -> Element:
+    """Return a table in a box that scrolls sideways where the window is too small for it."""
+    head = element("tr", *[element("th", heading, scope="col") for heading in table.headings])
+    body = [
+        element(
+            "tr",
+            *[element("td", cell, class_="" if at < table.num_texts else "number") for at, cell in enumerate(row)],
+            class_="total" if table.last_is_total and row is table.rows[-1] else "",
+        )
+        for row in table.rows
+    ]
+    numbers = f"texts-{table.num_texts}"
+    return element(
+        "div", element("table", element("thead", head), element("tbody", *body), class_=numbers), class_="scroll"
+    )
