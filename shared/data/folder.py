@@ -36,16 +36,15 @@ def read_folder(
     name, are passed over.
 
     Args:
-        directory: DIR.
+        directory: DIR, an existing folder.
         image_size: Pixels; None keeps one common square size of at most 64 and takes 224 otherwise.
         channels: 1 or 3; None is 1 when every file is stored as grey, else 3.
         class_names: The federation's classes; None takes the folder's own.
 
     Raises:
-        DataError: The folder is missing, empty or laid out otherwise, an image cannot be read, or a class is unknown.
+        DataError: The folder is empty or laid out otherwise, an image cannot be read, or a class is unknown.
+        OSError: A folder cannot be listed.
     """
-    if not directory.is_dir():
-        raise DataError(f"{directory} is no folder", remedy=f"name an existing folder with {_LAYOUT}")
     if _holds_splits(directory):
         train, test = _listing(directory / "train"), _listing(directory / "test")
     else:
@@ -102,7 +101,7 @@ def _listing(directory: Path) -> _Listing:
 
 def _images(folder: Path) -> list[Path]:
     found: list[Path] = []
-    for parent, folders, names in os.walk(folder):
+    for parent, folders, names in os.walk(folder, onerror=_refuse):
         folders[:] = sorted(name for name in folders if not name.startswith("."))
         for name in sorted(names):
             path = Path(parent, name)
@@ -113,6 +112,10 @@ def _images(folder: Path) -> list[Path]:
             if _is_image(path):
                 found.append(path)
     return found
+
+
+def _refuse(cause: OSError) -> None:
+    raise cause  # os.walk would pass over a folder it may not read
 
 
 def _is_image(path: Path) -> bool:

@@ -100,6 +100,8 @@ def to_pil(image: Tensor) -> Image.Image:
 def _fit(image: Image.Image, image_size: int, channels: int) -> NDArray[np.uint8]:
     if image.mode.startswith("I"):  # 16 bits of grey: PIL's own conversion would clip instead of scale
         image = Image.fromarray((np.asarray(image).astype(np.int64) >> 8).clip(0, 255).astype(np.uint8))
+    if image.mode == "P" and "transparency" in image.info:
+        image = image.convert("RGBA")  # converting at once would print a warning for each file
     if image.mode != _MODES[channels]:
         image = image.convert(_MODES[channels])
     if image.size != (image_size, image_size):

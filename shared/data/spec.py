@@ -49,9 +49,12 @@ def read(
     if not where:
         raise DataError(f"data {spec!r} names no folder", remedy=f"write {kind}:DIR")
     directory = Path(where).expanduser()
-    if not directory.is_dir():
-        raise DataError(f"{directory} is no folder", remedy="check the path of the data; nothing is downloaded")
-    if kind == "folder":
-        return read_folder(directory, image_size=image_size, channels=channels, class_names=class_names)
-    splits = _DATA_SETS[kind](directory)
+    try:
+        if not directory.is_dir():
+            raise DataError(f"{directory} is no folder", remedy="check the path of the data; nothing is downloaded")
+        if kind == "folder":
+            return read_folder(directory, image_size=image_size, channels=channels, class_names=class_names)
+        splits = _DATA_SETS[kind](directory)
+    except OSError as cause:
+        raise DataError(f"{directory} cannot be read: {cause}", remedy="check the folder's permissions") from cause
     return conform(splits, image_size=image_size, channels=channels, class_names=class_names, source=spec)
