@@ -32,7 +32,12 @@ class Sheet:
 
     def _drawn(self) -> Table:
         table = Table(
-            title=Text(printable(self.title)), title_justify="left", box=box.SIMPLE_HEAD, show_header=any(self.columns)
+            title=Text(printable(self.title)),
+            title_justify="left",
+            box=box.SIMPLE_HEAD,
+            show_header=any(self.columns),
+            pad_edge=False,
+            collapse_padding=True,
         )
         for place, column in enumerate(self.columns):
             table.add_column(

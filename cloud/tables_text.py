@@ -41,7 +41,7 @@ def status_table(data: Figures) -> RenderableType:
 def _open_round(opened: dict[str, Any]) -> str:
     waiting = ", ".join(opened["waiting_for"]) or "nobody"
     return (
-        f"{opened['round']}, since {clock(opened['opened_at'])}: {opened['answered']} of {opened['selected']} answered,"
+        f"{opened['round']}, since {clock(opened['opened_at'])} UTC: {opened['answered']} of {opened['selected']} answered,"
         f" quorum {opened['quorum']}, waiting for {waiting}"
     )
 
@@ -108,7 +108,7 @@ def agents_table(data: Figures) -> RenderableType:
         )
         for row in data["clients"]
     ]
-    columns = ("client", "is", "seen (UTC)", "rounds", ">images", ">generic", ">personal", "personal head")
+    columns = ("client", "is", "seen, UTC", "rounds", ">images", ">generic", ">personal", "personal head")
     return Sheet(title=f"clients of {data['federation']}", columns=columns, rows=rows)
 
 
@@ -135,5 +135,5 @@ def size(count: int) -> str:
 
 
 def clock(time: str) -> str:
-    """Return an ISO 8601 time to the second, without its zone, which is UTC."""
-    return time[:19].replace("T", " ")
+    """Return month, day and time of an ISO 8601 time to the minute; its zone is UTC."""
+    return time[5:16].replace("T", " ")
