@@ -9,9 +9,9 @@ import msgspec
 import torch
 from msgspec import Meta, Struct
 from safetensors.torch import save
-from shared.backbones import build_backbone
 
 from export.module import ExportedModel, check_finite, check_head
+from shared.backbones import Backbone, build_backbone
 from shared.blobs import write_durably
 from shared.errors import ExportError, FedlogeError
 from shared.heads import Head
@@ -97,10 +97,10 @@ class Bundle:
             )
         check_finite({name: t for name, t in _tensors(self).items() if name != KEEP})
         module = self.features()
-        check_head(self.head, num_classes=len(self.class_names), feature_dim=int(module.feature_dim))
+        check_head(self.head, num_classes=len(self.class_names), feature_dim=module.feature_dim)
         return ExportedModel(module, self.head, self.model).eval()
 
-    def features(self) -> torch.nn.Module:
+    def features(self) -> Backbone:
         """Return the backbone alone, in evaluation mode: normalised images to features (N, feature_dim).
 
         Raises:
@@ -113,7 +113,8 @@ class Bundle:
             load_shared_state(module, self.backbone)
         except FedlogeError as cause:
             raise ExportError(f"bundle does not fit backbone {self.model.backbone}: {cause.message}") from cause
-        return module.eval()
+        module.eval()
+        return module
 
 
 def head_digest(head: Head) -> str:
