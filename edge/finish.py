@@ -63,7 +63,13 @@ def finish(
     method, counts = settings.method, data.train.class_counts()
     head_now = phi if phi is not None else model.psi
     head_now = catch_up(
-        head_now, model.backbone, data.train, settings=settings, epochs=method.catch_up_epochs, client=client, device=device
+        head_now,
+        model.backbone,
+        data.train,
+        settings=settings,
+        epochs=method.catch_up_epochs,
+        client=client,
+        device=device,
     )
     personal = personal_head(
         method.personal_rule,

@@ -6,6 +6,8 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from shared.backbones import build_backbone
+from shared.metrics import class_groups
 
 from cloud.demo.options import DemoOptions
 from cloud.demo.prepare import Prepared
@@ -21,8 +23,6 @@ from cloud.demo.result import (
 from cloud.demo.watch import history
 from cloud.store.contract import Evaluation, ReportRow, RoundStore
 from export.record import read_record
-from shared.backbones import build_backbone
-from shared.metrics import class_groups
 
 
 def gather(store: RoundStore, options: DemoOptions, prepared: Prepared, seconds: float) -> Result:
