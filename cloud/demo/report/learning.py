@@ -28,15 +28,15 @@ def learning_figure(result: Result) -> Figure | None:
     shown = tuple(series for series in SERIES if len(points_of(result.rounds, series[1])) > 0)
     if not shown:
         return None
-    alt = "Line chart of accuracy per round. " + caption(result.rounds)
-    missing = [("missing", "a client was missing")] if any(r.missing for r in result.rounds) else []
+    words = caption(result)
+    missing = [("missing", "not every client answered")] if any(r.missing for r in result.rounds) else []
     return Figure(
         name="learning",
         kicker="Learning, round by round",
         heading=heading(result.rounds),
-        caption=caption(result.rounds),
+        caption=words,
         legend=(*[(f"line {style}", meaning) for style, _, meaning in shown], *missing),
-        draw=lambda width: draw(result.rounds, width, alt),
+        draw=lambda width: draw(result.rounds, width, "Line chart of accuracy per round. " + words),
         table=table(result.rounds),
     )
 
@@ -60,9 +60,9 @@ def heading(rounds: Sequence[RoundFigures]) -> str:
     return f"{subject} {verb} {percent(end)}; nine tenths of the way by round {soon}"
 
 
-def caption(rounds: Sequence[RoundFigures]) -> str:
-    """Return one sentence per curve and one about the clients that were missing."""
-    sentences = []
+def caption(result: Result) -> str:
+    """Return a sentence per curve, one on what came after the last round, and one on clients that were missing."""
+    rounds, sentences = result.rounds, []
     for _, field, name in SERIES:
         points = points_of(rounds, field)
         if points:
@@ -70,6 +70,11 @@ def caption(rounds: Sequence[RoundFigures]) -> str:
             sentences.append(
                 f"{name[0].upper()}{name[1:]}: {percent(start)} in round {first}, {percent(end)} in {last}."
             )
+    after = [("personal models", result.pm.mean)]
+    after += [("the generic model on the test images", result.gm.accuracy)] if result.gm is not None else []
+    told = [f"{percent(value)} for {name}" for name, value in after if value is not None]
+    if told:
+        sentences.append(f"After the last round, heads were realigned: {' and '.join(told)}.")
     late = [figures for figures in rounds if figures.missing]
     if late:
         who = listing(sorted({client for figures in late for client in figures.missing}))
@@ -94,11 +99,12 @@ def draw(rounds: Sequence[RoundFigures], width: int, alt: str) -> Element:
         for r in rounds
         if r.missing
     ]
-    curves = [_curve(rounds, style, field, name, x, y) for style, field, name in reversed(SERIES)]
+    curves = [_curve(rounds, series, x, y) for series in reversed(SERIES)]
     return canvas(width, height, alt, *grid, _gap(rounds, x, y), *curves, *late, *_ends(rounds, x, y))
 
 
-def _curve(rounds: Sequence[RoundFigures], style: str, field: str, name: str, x: Axis, y: Axis) -> Element:
+def _curve(rounds: Sequence[RoundFigures], series: tuple[str, str, str], x: Axis, y: Axis) -> Element:
+    style, field, name = series
     points = points_of(rounds, field)
     dots = [
         dot(x(number), y(value), 3, "mark", tip=f"round {number}, {name}: {percent(value)}")

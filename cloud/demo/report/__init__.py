@@ -1,0 +1,10 @@
+"""The report of a finished run: result in, one HTML file out.
+
+The pictures are inline SVG drawn by the pure functions of this folder. Deviation from "a library first": matplotlib
+fixes colours and text sizes when it draws, so one picture cannot serve light and dark pages or tell its numbers under
+the pointer, and it weighs about ten times as much.
+"""
+
+from cloud.demo.report.page import render, write_report
+
+__all__ = ["render", "write_report"]

@@ -1,0 +1,117 @@
+"""The sections without a picture: closing table, exported models and what was run."""
+
+from xml.etree.ElementTree import Element
+
+import msgspec
+
+from cloud.demo.comparison import MODELS, best_models, difference
+from cloud.demo.report.figure import Table, table_block
+from cloud.demo.report.markup import element
+from cloud.demo.result import ClientResult, Means, ModelRecord, Result
+from cloud.demo.words import gain, percent
+
+
+def closing_section(result: Result) -> Element:
+    """Return the table a demo ends with, the best model of each row marked."""
+    clients = result.pm.per_client
+    headings = ("client", "train", "held out", *MODELS, "gain", "personal head")
+    rows = [_row(c.client, _number(c.num_train_images), str(c.num_images), c, c.head_note) for c in clients]
+    trained = [c.num_train_images for c in clients if c.num_train_images is not None]
+    total = _row(
+        "mean (images: sum)",
+        str(sum(trained)) if trained else "-",
+        str(sum(c.num_images for c in clients)),
+        result.pm.means,
+        "",
+    )
+    total.set("class", "total")
+    head = element("tr", *[element("th", heading, scope="col") for heading in headings])
+    table = element("table", element("thead", head), element("tbody", *rows, total), class_="texts-1 closing")
+    return element(
+        "section",
+        element("p", "The closing table", class_="kicker"),
+        element("h2", "Three models on the same held-out images"),
+        element("p", "The best of each row is marked; gain is personal over alone, in percentage points."),
+        element("div", table, class_="scroll"),
+        id="table",
+    )
+
+
+def _number(value: int | None) -> str:
+    return "-" if value is None else str(value)
+
+
+def _row(name: str, trained: str, held_out: str, figures: ClientResult | Means, note: str) -> Element:
+    best = best_models(figures)
+    cells = [element("td", name), element("td", trained, class_="number"), element("td", held_out, class_="number")]
+    for model in MODELS:
+        text = percent(getattr(figures, model))
+        inside = element("mark", text, class_=model) if model in best else text
+        cells.append(element("td", inside, class_="number"))
+    change = difference(figures, "alone")
+    sense = "" if change is None or change == 0 else "better" if change > 0 else "worse"
+    cells.append(element("td", gain(change), class_=f"number ink {sense}"))
+    return element("tr", *cells, element("td", note, class_="soft"))
+
+
+def models_section(result: Result) -> Element | None:
+    """Return every exported file with its digest and its proof, or None where nothing was exported."""
+    if not result.models:
+        return None
+    verified = sum(1 for model in result.models if model.parity is not None and model.parity.holds)
+    rows = tuple(_model(model) for model in result.models)
+    headings = ("file", "for", "parity", "SHA-256", "max |Δlogit|", "bound", "same label", "images")
+    return element(
+        "section",
+        element("p", "The models", class_="kicker"),
+        element("h2", f"{verified} of {len(rows)} ONNX files compute what PyTorch computes"),
+        element("p", "Each file was loaded in ONNX Runtime and compared logit by logit before it was called exported."),
+        table_block(Table(headings=headings, rows=rows, num_texts=4)),
+        id="models",
+    )
+
+
+def _model(model: ModelRecord) -> tuple[str, ...]:
+    owner = model.client or "everyone"
+    parity = model.parity
+    if parity is None:
+        return (model.path, owner, "not recorded", model.digest, "-", "-", "-", "-")
+    return (
+        model.path,
+        owner,
+        "✓ holds" if parity.holds else "✗ fails",
+        model.digest,
+        f"{parity.max_abs_error:.1e}",
+        f"{parity.bound:.1e}",
+        percent(parity.label_agreement),
+        f"{parity.num_images} {parity.images}".strip(),
+    )
+
+
+def config_section(result: Result) -> Element:
+    """Return what was run, and the generic rules' accuracies for the record."""
+    entries = [(key.replace("_", " "), _plain(value)) for key, value in result.config.items()]
+    entries.append(("global digest", result.global_digest or "-"))
+    pairs = [element("div", element("dt", key), element("dd", value)) for key, value in entries]
+    rules = result.gm.rules if result.gm is not None else {}
+    record = "Generic rules on the test images, for the record (none is chosen by it): "
+    told = [f"{name} {percent(value)}" for name, value in rules.items()]
+    return element(
+        "section",
+        element("p", "The run", class_="kicker"),
+        element("h2", "What was run"),
+        element("dl", *pairs, class_="config"),
+        element("p", record + ", ".join(told) + ".", class_="soft") if told else None,
+        id="run",
+    )
+
+
+def _plain(value: object) -> str:
+    """Return any JSON value as people read it."""
+    if isinstance(value, str):
+        return value
+    if isinstance(value, float):
+        return f"{value:g}"
+    if isinstance(value, list | tuple):
+        return ", ".join(_plain(item) for item in value)
+    return msgspec.json.encode(value).decode()

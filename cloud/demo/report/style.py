@@ -1,0 +1,118 @@
+"""The report's style sheet: two palettes, system fonts, and which of a picture's two widths is shown."""
+
+from typing import Final
+
+STYLE: Final = """
+:root {
+  --page: #faf9f6; --card: #ffffff; --ink: #1c1f26; --soft: #666b76; --line: #e4e1da; --track: #eceae4;
+  --personal: #d9480f; --generic: #2563c9; --alone: #6b7280; --own: #7aa5ec;
+  --head: #14532d; --medium: #2b8f5a; --tail: #e0a100; --tail-ink: #8f6400; --faint: #cfccc3;
+  --better: #17803d; --worse: #c02626; --up: #d9480f; --down: #2563c9;
+}
+@media (prefers-color-scheme: dark) {
+  :root {
+    --page: #14161b; --card: #1c1f26; --ink: #e9e7e2; --soft: #a0a4ae; --line: #30343d; --track: #2a2e37;
+    --personal: #ff8a4c; --generic: #6ea8ff; --alone: #a8aeb9; --own: #4a72b5;
+    --head: #2f9e64; --medium: #7fd6a4; --tail: #f5c542; --tail-ink: #f5c542; --faint: #454a55;
+    --better: #57d58b; --worse: #ff7b7b; --up: #ff8a4c; --down: #6ea8ff;
+  }
+}
+* { box-sizing: border-box; }
+html { -webkit-text-size-adjust: 100%; }
+body {
+  margin: 0 auto; padding: 56px 24px 80px; max-width: 1008px; background: var(--page); color: var(--ink);
+  font: 16px/1.55 system-ui, -apple-system, "Segoe UI", Roboto, "Liberation Sans", sans-serif;
+  overflow-wrap: anywhere;
+}
+h1 { font-size: clamp(28px, 4.4vw, 42px); line-height: 1.12; letter-spacing: -0.02em; margin: 0 0 16px;
+  text-wrap: balance; overflow-wrap: break-word; }
+h2 { font-size: clamp(21px, 3vw, 28px); line-height: 1.2; letter-spacing: -0.01em; margin: 0 0 12px;
+  text-wrap: balance; overflow-wrap: break-word; }
+p { margin: 0 0 16px; max-width: 70ch; }
+.kicker { margin: 0 0 8px; font-size: 13px; font-weight: 600; letter-spacing: 0.04em; color: var(--personal); }
+.lead, figcaption { color: var(--soft); max-width: 72ch; }
+.soft { color: var(--soft); }
+section { margin-top: 72px; }
+figure { margin: 0; }
+figcaption { margin-bottom: 16px; }
+footer { margin-top: 72px; padding-top: 16px; border-top: 1px solid var(--line); color: var(--soft); font-size: 14px; }
+
+.bars { margin: 28px 0; display: grid; gap: 14px; }
+.bars dt span { color: var(--soft); }
+.bars dd { margin: 4px 0 0; display: grid; grid-template-columns: 1fr auto; gap: 12px; align-items: center;
+  font-size: 20px; white-space: nowrap; font-variant-numeric: tabular-nums; }
+.bars dd b { min-width: 3.6em; text-align: right; }
+@media (min-width: 721px) { .bars div { display: grid; grid-template-columns: 280px 1fr; align-items: center; } }
+.bars .track { height: 26px; border-radius: 6px; background: var(--track); overflow: hidden; }
+.bars .fill { display: block; height: 100%; border-radius: 6px; background: var(--c); }
+
+.cards { margin: 0; padding: 0; list-style: none; display: grid; gap: 12px;
+  grid-template-columns: repeat(auto-fit, minmax(148px, 1fr)); }
+.cards li { padding: 16px; border: 1px solid var(--line); border-radius: 12px; background: var(--card); }
+.cards b, .cards span, .cards small { display: block; }
+.cards b { font-size: 26px; line-height: 1.2; letter-spacing: -0.02em; font-variant-numeric: tabular-nums; }
+.cards span { font-weight: 600; font-size: 14px; }
+.cards small { margin-top: 6px; color: var(--soft); font-size: 12.5px; line-height: 1.4; }
+
+.alone { --c: var(--alone); } .generic { --c: var(--generic); } .personal { --c: var(--personal); }
+.own { --c: var(--own); } .head { --c: var(--head); } .medium { --c: var(--medium); } .tail { --c: var(--tail); }
+.faint { --c: var(--faint); } .up { --c: var(--up); } .down { --c: var(--down); } .missing { --c: var(--worse); }
+.better { --c: var(--better); } .worse { --c: var(--worse); } .even { --c: var(--soft); }
+.ink { color: var(--c, inherit); } .ink.tail { --c: var(--tail-ink); }
+
+svg { display: block; width: 100%; height: auto; font-size: 13px; font-variant-numeric: tabular-nums; }
+.label { fill: var(--ink); } .label.soft { fill: var(--soft); } .label.ink { fill: var(--c, var(--ink)); }
+.middle { text-anchor: middle; } .end { text-anchor: end; } .strong { font-weight: 650; }
+.label.inside { fill: var(--page); font-weight: 650; pointer-events: none; } .tail .inside { fill: #1c1f26; }
+.halo { paint-order: stroke; stroke: var(--page); stroke-width: 4px; stroke-linejoin: round; }
+
+.mark { fill: var(--c); } .wash { fill: var(--c); opacity: 0.2; }
+.stroke { fill: none; stroke: var(--c); stroke-width: 2.5; stroke-linejoin: round; stroke-linecap: round; }
+.own .stroke { stroke-dasharray: 5 5; } .stroke.open { fill: var(--page); }
+.outlined { stroke: var(--page); stroke-width: 1.2; }
+.bubble { fill-opacity: 0.88; }
+.grid { stroke: var(--line); stroke-width: 1; } .base { stroke: var(--soft); stroke-width: 1; }
+.mean { stroke: var(--ink); stroke-width: 1.2; stroke-dasharray: 3 4; opacity: 0.55; }
+.bracket { stroke: var(--c); stroke-width: 3; stroke-linecap: round; }
+.row { fill: transparent; } .row.emphasis { fill: var(--track); opacity: 0.7; }
+.line-of-row:hover .row { fill: var(--track); }
+g:hover .mark, .mark:hover { filter: brightness(1.12); }
+
+.legend { margin: 0 0 14px; padding: 0; list-style: none; display: flex; flex-wrap: wrap; gap: 6px 20px;
+  font-size: 14px; }
+.swatch { display: inline-block; width: 13px; height: 13px; margin-right: 8px; border-radius: 4px;
+  background: var(--c); vertical-align: -1px; }
+.swatch.line { height: 0; width: 20px; border-radius: 0; border-top: 3px solid var(--c); background: none;
+  vertical-align: 4px; }
+.swatch.line.own { border-top-style: dashed; }
+.swatch.shape-alone { border-radius: 50%; background: none; border: 2.5px solid var(--c); }
+.swatch.shape-personal { border-radius: 50%; }
+.swatch.shape-generic, .swatch.missing { border-radius: 1px; width: 10px; height: 10px; rotate: 45deg; }
+
+details { margin-top: 16px; } summary { cursor: pointer; color: var(--soft); font-size: 14px; width: fit-content; }
+.scroll { overflow-x: auto; margin-top: 12px; border: 1px solid var(--line); border-radius: 12px;
+  background: var(--card); }
+table { border-collapse: collapse; width: 100%; font-size: 14px; font-variant-numeric: tabular-nums; }
+th, td { padding: 8px 12px; text-align: right; white-space: nowrap; overflow-wrap: normal; }
+th { color: var(--soft); font-weight: 600; border-bottom: 1px solid var(--line); }
+tbody tr + tr td { border-top: 1px solid var(--line); }
+th:first-child, td:first-child, td:not(.number) { text-align: left; }
+.texts-2 th:nth-child(-n+2), .texts-4 th:nth-child(-n+4), .closing th:last-child { text-align: left; }
+.total td { font-weight: 650; background: var(--track); }
+mark { background: none; color: var(--c); font-weight: 700; }
+mark::after { content: " ●"; font-size: 0.6em; vertical-align: 0.25em; }
+
+.config { margin: 0 0 16px; display: grid; gap: 1px 32px; grid-template-columns: repeat(auto-fit, minmax(280px, 1fr)); }
+.config div { display: flex; justify-content: space-between; gap: 16px; padding: 7px 0;
+  border-bottom: 1px solid var(--line); font-size: 14px; }
+.config dt { color: var(--soft); white-space: nowrap; } .config dd { margin: 0; text-align: right; }
+
+.narrow { display: none; }
+@media (max-width: 720px) {
+  body { padding: 32px 16px 56px; }
+  section { margin-top: 56px; }
+  .wide { display: none; } .narrow { display: block; max-width: 560px; }
+  .cards { grid-template-columns: repeat(2, 1fr); }
+}
+@media print { details { display: none; } section { break-inside: avoid; } }
+"""
