@@ -11,6 +11,9 @@ ModelName: TypeAlias = Literal["alone", "generic", "personal"]
 MODELS: Final[tuple[ModelName, ...]] = ("alone", "generic", "personal")
 """In the order in which they are shown."""
 
+BASELINE_NAMES: Final[dict[ModelName, str]] = {"alone": "training alone", "generic": "the generic model"}
+"""What the personal model is held against, in words."""
+
 TIE: Final = 1e-9
 """Accuracies are ratios of small integers: a smaller difference is rounding, not an image."""
 

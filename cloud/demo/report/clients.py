@@ -5,15 +5,13 @@ from dataclasses import dataclass
 from math import floor
 from xml.etree.ElementTree import Element
 
-from cloud.demo.comparison import MODELS, TIE, Contest, ModelName, contest, difference
+from cloud.demo.comparison import BASELINE_NAMES, MODELS, TIE, Contest, ModelName, contest, difference
 from cloud.demo.report.figure import Figure, Table
 from cloud.demo.report.marks import bar, canvas, diamond, dot, group, label, rule
 from cloud.demo.report.markup import shortened, text_width
 from cloud.demo.report.scale import Axis
 from cloud.demo.result import ClientResult, Means, Result
 from cloud.demo.words import count, gain, listing, percent
-
-BASELINE_NAMES = {"alone": "training alone", "generic": "the generic model"}
 
 TOP = 30.0
 """Pixels above the first row, for the axis."""
@@ -62,9 +60,7 @@ def heading(clients: Sequence[ClientResult], baseline: ModelName) -> str:
 def caption(clients: Sequence[ClientResult]) -> str:
     """Return wins, ties and every loss against each baseline, and how coarse the smallest held-out set is."""
     sentences = [
-        against(BASELINE_NAMES[name], fight)
-        for name in ("alone", "generic")
-        if (fight := contest(clients, name)).size
+        against(name, fight) for baseline, name in BASELINE_NAMES.items() if (fight := contest(clients, baseline)).size
     ]
     smallest = min(clients, key=lambda c: (c.num_images, c.client))
     if smallest.num_images:

@@ -2,7 +2,7 @@
 
 from xml.etree.ElementTree import Element
 
-from cloud.demo.comparison import MODELS, difference
+from cloud.demo.comparison import BASELINE_NAMES, MODELS, difference
 from cloud.demo.report.markup import element
 from cloud.demo.result import Result
 from cloud.demo.words import count, duration, gain, percent, size
@@ -36,7 +36,7 @@ def title(result: Result) -> str:
     text = f"Personal models are right {percent(means.personal)} of the time"
     over = [
         f"{abs(100 * change):.1f} points {'above' if change >= 0 else 'below'} {name}"
-        for model, name in (("alone", "training alone"), ("generic", "the generic model"))
+        for model, name in BASELINE_NAMES.items()
         if (change := difference(means, model)) is not None
     ]
     return f"{text}: {', '.join(over)}" if over else text

@@ -42,7 +42,8 @@ footer { margin-top: 72px; padding-top: 16px; border-top: 1px solid var(--line);
 .bars dd { margin: 4px 0 0; display: grid; grid-template-columns: 1fr auto; gap: 12px; align-items: center;
   font-size: 20px; white-space: nowrap; font-variant-numeric: tabular-nums; }
 .bars dd b { min-width: 3.6em; text-align: right; }
-@media (min-width: 721px) { .bars div { display: grid; grid-template-columns: 280px 1fr; align-items: center; } }
+@media (min-width: 721px) { .bars div { display: grid; grid-template-columns: 280px 1fr; align-items: center; }
+  .bars dd { margin: 0; } }
 .bars .track { height: 26px; border-radius: 6px; background: var(--track); overflow: hidden; }
 .bars .fill { display: block; height: 100%; border-radius: 6px; background: var(--c); }
 
@@ -50,7 +51,7 @@ footer { margin-top: 72px; padding-top: 16px; border-top: 1px solid var(--line);
   grid-template-columns: repeat(auto-fit, minmax(148px, 1fr)); }
 .cards li { padding: 16px; border: 1px solid var(--line); border-radius: 12px; background: var(--card); }
 .cards b, .cards span, .cards small { display: block; }
-.cards b { font-size: 26px; line-height: 1.2; letter-spacing: -0.02em; font-variant-numeric: tabular-nums; }
+.cards b { font-size: 24px; white-space: nowrap; line-height: 1.2; letter-spacing: -0.02em; font-variant-numeric: tabular-nums; }
 .cards span { font-weight: 600; font-size: 14px; }
 .cards small { margin-top: 6px; color: var(--soft); font-size: 12.5px; line-height: 1.4; }
 
