@@ -6,7 +6,7 @@ from typing import Any, TypeAlias
 import msgspec
 
 from cloud.store.contract import ClientRow, FederationRow, Participant, ReportRow, RoundRow, RoundStore
-from shared.errors import StoreError
+from cloud.store.failures import not_started
 from shared.messages import ClientFigures
 
 Figures: TypeAlias = dict[str, Any]
@@ -128,7 +128,7 @@ def state_of(part: Participant) -> str:
 def _federation(store: RoundStore) -> FederationRow:
     federation = store.federation()
     if federation is None:
-        raise StoreError("the database holds no federation yet", remedy="start it with: fedloge cloud start FILE")
+        raise not_started()
     return federation
 
 

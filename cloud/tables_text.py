@@ -41,8 +41,8 @@ def status_table(data: Figures) -> RenderableType:
 def _open_round(opened: dict[str, Any]) -> str:
     waiting = ", ".join(opened["waiting_for"]) or "nobody"
     return (
-        f"{opened['round']}, since {clock(opened['opened_at'])} UTC: {opened['answered']} of {opened['selected']} answered,"
-        f" quorum {opened['quorum']}, waiting for {waiting}"
+        f"{opened['round']}, since {clock(opened['opened_at'])} UTC: {opened['answered']} of {opened['selected']}"
+        f" answered, quorum {opened['quorum']}, waiting for {waiting}"
     )
 
 

@@ -7,6 +7,7 @@ from sqlalchemy import and_, func, select
 from sqlalchemy.orm import Session
 
 from cloud.store.contract import ClientRow
+from cloud.store.failures import not_started
 from cloud.store.tables import Client, Participation, Round, Traffic
 from cloud.store.utc import iso
 from shared.errors import StoreError
@@ -64,7 +65,7 @@ def add_bytes(session: Session, client: str, *, up: int, down: int) -> None:
         StoreError: The federation was not started.
     """
     if session.get(Round, 0) is None:
-        raise StoreError("the database holds no federation yet", remedy="start it with: fedloge cloud start FILE")
+        raise not_started()
     for direction, count in (("up", up), ("down", down)):
         row = session.get(Traffic, (0, client, direction))
         if row is not None:

@@ -19,6 +19,11 @@ REMEDIES = (
 """Part of SQLite's message, and what to do about it."""
 
 
+def not_started() -> StoreError:
+    """Return what to raise where the database holds no federation."""
+    return StoreError("the database holds no federation yet", remedy="start it with: fedloge cloud start FILE")
+
+
 @contextmanager
 def failures_named(database: str) -> Iterator[None]:
     """Turn a driver's error into a StoreError that names the database.

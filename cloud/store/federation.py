@@ -9,6 +9,7 @@ from sqlalchemy.orm import Session
 
 from cloud.store import rounds
 from cloud.store.contract import FederationRow, FederationState, RoundResult
+from cloud.store.failures import not_started
 from cloud.store.tables import Client, Federation, Traffic
 from cloud.store.utc import iso
 from shared.errors import StoreError
@@ -112,5 +113,5 @@ def set_state(session: Session, state: FederationState, waiting_for: str) -> Non
     """
     row = session.get(Federation, 1)
     if row is None:
-        raise StoreError("the database holds no federation yet", remedy="start it with: fedloge cloud start FILE")
+        raise not_started()
     row.state, row.waiting_for = state, waiting_for

@@ -8,6 +8,7 @@ from sqlalchemy.orm import Session
 from cloud.planning import RoundPlan
 from cloud.store.clients import refuse_unknown
 from cloud.store.contract import RoundResult, UpdateRecord, UpdateState
+from cloud.store.failures import not_started
 from cloud.store.tables import EvaluationRow, Participation, Round, Traffic
 from shared.errors import StoreError
 
@@ -29,7 +30,7 @@ def begin(session: Session, plan: RoundPlan, now: datetime) -> None:
     """Open a round with everyone still waited for; see ``RoundStore.begin``."""
     last = session.scalars(select(Round).order_by(Round.round_number.desc()).limit(1)).one_or_none()
     if last is None:
-        raise StoreError("the database holds no federation yet", remedy="start it with: fedloge cloud start FILE")
+        raise not_started()
     if last.state == "open":
         raise StoreError(f"round {last.round_number} is open; round {plan.round_number} cannot begin")
     if plan.round_number != last.round_number + 1:
