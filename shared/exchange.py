@@ -13,7 +13,7 @@ from msgspec import Struct
 
 from shared.blobs import BlobStore
 from shared.chunks import chunks, describe, parse_chunk
-from shared.errors import WireError
+from shared.errors import TransferError, WireError
 from shared.messages import Get, Gone, Manifest, decode_message, encode_message
 from shared.topics import Channel, Direction, Lane, coordinator_status, lane, parse_lane
 from shared.transfer import Pull
@@ -175,11 +175,17 @@ class Exchange:
         while self._waiting and len(self._pulls) < MAX_PULLS:
             entry = self._waiting.popleft()
             transfer = next(self._transfers)
-            pull = Pull(transfer, entry.manifest, self.blobs, now)
+            try:
+                pull = Pull(transfer, entry.manifest, self.blobs, now)
+            except TransferError as error:  # the manifest contradicts itself
+                self._events.append(PullFailed(entry.client, entry.manifest.blob, error.message))
+                continue
             self._pulls[entry.client, transfer] = (pull, entry.deadline)
         for key, (pull, deadline) in list(self._pulls.items()):
             if pull.done:
                 self._finish(key, pull)
+            elif pull.failure:
+                self._give_up(key, pull, pull.failure)
             elif now >= deadline:
                 self._give_up(key, pull, "the transfer's deadline passed")
             elif (get := pull.next_get(now)) is not None:

@@ -5,8 +5,8 @@ from pathlib import Path
 import msgspec
 from msgspec import Struct
 
+from shared.endpoint import Endpoint
 from shared.errors import SettingsError
-from shared.mqtt import Endpoint
 from shared.topics import check_name
 
 

@@ -31,8 +31,6 @@ from shared.limits import (
 from shared.packet import check_packet_size
 from shared.transport import Message
 
-__all__ = ["Endpoint", "MqttTransport", "connect"]
-
 _log = logging.getLogger(__name__)
 
 
@@ -146,7 +144,7 @@ class MqttTransport:
                 self.dropped_messages += 1
                 return
             info = self._client.publish(topic, payload, qos=qos, retain=retain)
-            if qos == 0 and info.rc != paho.MQTT_ERR_SUCCESS:
+            if info.rc != paho.MQTT_ERR_SUCCESS and (qos == 0 or info.rc != paho.MQTT_ERR_NO_CONN):
                 self.dropped_messages += 1
                 return
             info.rc = paho.MQTT_ERR_SUCCESS  # paho keeps a QoS 1 message for the reconnect, but leaves NO_CONN here

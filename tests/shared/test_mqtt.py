@@ -100,6 +100,21 @@ def test_a_stalled_broker_costs_messages_not_the_loop(
     reader.close()
 
 
+def test_what_was_said_during_an_outage_waits_for_its_end_up_to_a_bound(embedded_broker: Embedded) -> None:
+    writer = embedded_broker.join("writer", [])
+    embedded_broker.kill()
+    wait_until(lambda: not writer._online.is_set(), "the outage is noticed")
+    for number in range(MAX_UNSENT_MESSAGES + 3):
+        writer.publish("t", bytes([number]))
+        writer.publish("t", b"nobody waits for QoS 0", qos=0)
+    assert writer._count_unsent() == MAX_UNSENT_MESSAGES
+    assert writer.dropped_messages == 3 + MAX_UNSENT_MESSAGES + 3
+    assert writer.sent_bytes["t"] == MAX_UNSENT_MESSAGES
+    embedded_broker.start()
+    wait_until(lambda: writer._count_unsent() == 0, "all of it is acknowledged")
+    writer.close()
+
+
 def test_what_was_said_before_a_goodbye_arrives(embedded_broker: Embedded) -> None:
     writer, reader = embedded_broker.join("writer", []), embedded_broker.join("reader", ["t"])
     for number in range(MAX_UNSENT_MESSAGES):
