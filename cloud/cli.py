@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from shared.errors import ArtifactError, RoundError
-from shared.output import emit
+from shared.output import emit, log_to_stderr
 
 if TYPE_CHECKING:
     from cloud.store.contract import RoundStore
@@ -79,7 +79,7 @@ def start(
     exit_on_sigterm()
     if exit_with_parent:
         end_with_parent()
-    logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(message)s", datefmt="%H:%M:%S")
+    log_to_stderr(logging.WARNING)
     store = run(file)
     try:
         data = figures(store)

@@ -41,6 +41,9 @@ log = logging.getLogger(__name__)
 RESEND_SECONDS = 10.0
 """A task is said again after this to a client that is online and has not answered: commands may be lost."""
 
+FAREWELL_SECONDS = 5.0
+"""Longest wait for agents to leave: one that misses its goodbye hears it at the next start of the coordinator."""
+
 
 @dataclass(slots=True, kw_only=True)
 class Coordinator:
@@ -183,12 +186,21 @@ class Coordinator:
         )
         self.progress.finishing(len(finishing.missing()))
         self._serve(finishing, end)
+        self._farewell(finishing)
         up, down = self._traffic.take()
         for client in sorted(up.keys() | down.keys()):
             self.store.add_bytes(client, up=up[client], down=down[client])
         missing = finishing.missing()
         self.store.set_state("complete", f"complete; no report from {', '.join(missing)}" if missing else "complete")
         self.progress.complete(self.store.reports(), missing)
+
+    def _farewell(self, finishing: Finishing) -> None:
+        """Stay until every agent has heard its goodbye and left: the broker may end with this process."""
+        end = self.clock() + FAREWELL_SECONDS
+        while self._online and (now := self.clock()) < end:
+            event = self.exchange.poll(end - now)
+            if event is not None:
+                self._handle(finishing, event)
 
     def _serve(self, phase: Phase, end: float) -> bool:
         """Feed a phase until it is done (True) or its deadline has passed (False)."""

@@ -19,6 +19,7 @@ class Progress:
 
     rounds: int
     _durations: list[float] = field(default_factory=list)
+    _online: set[str] = field(default_factory=set)
 
     def _say(self, line: str) -> None:
         note(f"{time.strftime('%H:%M:%S')} {line}")
@@ -28,8 +29,10 @@ class Progress:
         self._say(f"waiting for {wanted} clients")
 
     def client_seen(self, client: str, *, online: bool, is_new: bool) -> None:
-        """Tell who came and who went."""
-        self._say(f"{client} {'joined' if is_new else 'is back' if online else 'is offline'}")
+        """Tell who came and who went; a repeated greeting is no news."""
+        if online != (client in self._online):
+            self._say(f"{client} {'joined' if is_new else 'is back' if online else 'is offline'}")
+        self._online = self._online | {client} if online else self._online - {client}
 
     def round_opened(self, plan: RoundPlan) -> None:
         """Tell who was selected."""

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from shared.output import emit
+from shared.output import emit, log_to_stderr
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -43,7 +43,7 @@ def run(
     exit_on_sigterm()
     if exit_with_parent:
         end_with_parent()
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s", datefmt="%H:%M:%S")
+    log_to_stderr(logging.INFO)
     settings = AgentSettings(
         join_file=join, data_spec=data, state=state, client=client, device=device, patience_seconds=patience
     )

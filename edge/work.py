@@ -13,7 +13,6 @@ from edge.device_data import DeviceData, load_device_data
 from edge.finish import Finished, finish
 from edge.head_file import load_head, store_head
 from edge.journal import Journal, TrainedRound
-from edge.publish import publish_personal
 from edge.round import run_round
 from shared.blobs import BlobStore
 from shared.errors import TransferError
@@ -151,6 +150,8 @@ class Work:
     def _report(
         self, task: FinishTask, settings: SharedSettings, model: SharedModel, finished: Finished, data: DeviceData
     ) -> FinalReport:
+        from edge.publish import publish_personal  # noqa: PLC0415 - the exporter takes seconds to load
+
         store_head(finished.phi, self.heads)
         exported = publish_personal(
             self.state,

@@ -1,5 +1,6 @@
 """What a command prints: one JSON envelope on stdout, or words for people; diagnostics always on stderr."""
 
+import logging
 import sys
 from typing import Any, Final
 
@@ -36,3 +37,10 @@ def note(line: str) -> None:
     """Print one diagnostic line on stderr."""
     sys.stderr.write(line + "\n")
     sys.stderr.flush()
+
+
+def log_to_stderr(level: int) -> None:
+    """Log our own packages from ``level`` on, and everybody else's from warnings on, with the time of day."""
+    logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(message)s", datefmt="%H:%M:%S")
+    for package in ("shared", "cloud", "edge", "export"):
+        logging.getLogger(package).setLevel(level)

@@ -7,7 +7,6 @@ import torch
 from torch import Tensor, nn
 
 from shared.backbones.small_resnet import SmallResNet
-from shared.backbones.torchvision_model import model_names, torchvision_features
 from shared.errors import SettingsError
 
 SMALL_RESNETS: Final = {"resnet8": 1, "resnet20": 3}
@@ -54,6 +53,8 @@ def build_backbone(name: str, *, image_size: int, channels: int, seed: int) -> B
         if name in SMALL_RESNETS:
             small = SmallResNet(SMALL_RESNETS[name], channels)
             return Backbone(small, small.feature_dim)
+        from shared.backbones.torchvision_model import torchvision_features  # noqa: PLC0415 - takes 2.5 s to load
+
         try:
             features = torchvision_features(name, image_size=image_size, channels=channels)
         except LookupError as cause:
@@ -77,5 +78,7 @@ def _feature_dim(name: str, features: nn.Module, image_size: int, channels: int)
 
 
 def _suggestion(name: str) -> str:
+    from shared.backbones.torchvision_model import model_names  # noqa: PLC0415 - as above
+
     close = difflib.get_close_matches(name, [*SMALL_RESNETS, *model_names()], n=3)
     return f"did you mean {' or '.join(close)}?" if close else "use resnet8, resnet20 or a torchvision model's name"
