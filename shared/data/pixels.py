@@ -27,7 +27,7 @@ _MODES = {1: "L", 3: "RGB"}
 _UNREADABLE = (
     OSError,
     EOFError,
-    SyntaxError,  # what PIL raises for a broken PNG
+    SyntaxError,  # what PIL raises for a broken PNG chunk or EXIF block
     ValueError,
     TypeError,
     KeyError,

@@ -62,6 +62,8 @@ def test_a_source_without_a_test_split_gives_a_fifth_of_each_class() -> None:
 def test_evaluation_images_are_balanced() -> None:
     uneven = numbered([9, 4, 0, 7])
     assert balanced(uneven, seed=0).class_counts().tolist() == [4, 4, 0, 4]
+    shards = deal(splits(numbered([60] * 4), uneven), clients=CLIENTS, imbalance_factor=1, alpha=0.5, seed=0)
+    assert shards.evaluation.class_counts().tolist() == [4, 4, 0, 4]
     even = numbered([5, 5])
     assert balanced(even, seed=0) is even
 

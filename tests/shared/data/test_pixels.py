@@ -1,6 +1,8 @@
 """From an image file to pixels."""
 
 import io
+import struct
+import zlib
 from pathlib import Path
 
 import numpy as np
@@ -128,6 +130,22 @@ def test_a_truncated_image_is_refused_by_its_name(tmp_path: Path, extension: str
         path.write_bytes(payload[:size])
         with pytest.raises(DataError, match=rf"cut\{extension}"):
             read_image(path, image_size=8, channels=3)
+
+
+def with_png_chunk(payload: bytes, name: bytes, data: bytes) -> bytes:
+    """Insert a chunk behind a PNG's header."""
+    chunk = struct.pack(">I", len(data)) + name + data + struct.pack(">I", zlib.crc32(name + data))
+    return payload[:33] + chunk + payload[33:]
+
+
+@pytest.mark.parametrize(
+    ("name", "data"), [(b"gAMA", b"\1"), (b"tRNS", b""), (b"eXIf", b"no TIFF header"), (b"eXIf", b"MM\0*\0\0")]
+)
+def test_a_damaged_block_of_metadata_is_refused_by_its_files_name(tmp_path: Path, name: bytes, data: bytes) -> None:
+    write(tmp_path / "meta.png")
+    (tmp_path / "meta.png").write_bytes(with_png_chunk((tmp_path / "meta.png").read_bytes(), name, data))
+    with pytest.raises(DataError, match=r"meta\.png cannot be read as an image"):
+        read_image(tmp_path / "meta.png", image_size=8, channels=3)
 
 
 def test_a_decompression_bomb_is_refused(tmp_path: Path) -> None:
