@@ -27,7 +27,7 @@ def size(num_bytes: float) -> str:
 
 def duration(seconds: float) -> str:
     """Return a duration in its two largest units."""
-    if seconds < 60:
+    if round(seconds) < 60:
         return f"{seconds:.1f} s" if seconds < 10 else f"{seconds:.0f} s"
     minutes, rest = divmod(round(seconds), 60)
     hours, minutes = divmod(minutes, 60)

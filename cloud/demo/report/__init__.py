@@ -5,6 +5,6 @@ fixes colours and text sizes when it draws, so one picture cannot serve light an
 the pointer, and it weighs about ten times as much.
 """
 
-from cloud.demo.report.page import render, write_report
+from cloud.demo.report.page import render
 
-__all__ = ["render", "write_report"]
+__all__ = ["render"]

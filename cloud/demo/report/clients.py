@@ -6,7 +6,7 @@ from math import floor
 from xml.etree.ElementTree import Element
 
 from cloud.demo.comparison import BASELINE_NAMES, MODELS, TIE, Contest, ModelName, contest, difference
-from cloud.demo.report.figure import Figure, Table
+from cloud.demo.report.figure import Figure
 from cloud.demo.report.marks import bar, canvas, diamond, dot, group, label, rule
 from cloud.demo.report.markup import shortened, text_width
 from cloud.demo.report.scale import Axis
@@ -45,7 +45,7 @@ def clients_figure(result: Result) -> Figure | None:
             (f"shape-{name} {name}", name) for name in MODELS if any(getattr(c, name) is not None for c in measured)
         ),
         draw=lambda width: draw(rows, baseline, width, "Dot plot of accuracy per client. " + words),
-        table=table(result),
+        table=None,
     )
 
 
@@ -128,21 +128,3 @@ def _row(row: Row, baseline: ModelName, x: Axis, y: float, height: float) -> Ele
     name = label(names, y + font / 3, shortened(row.name, names - 8, font), f"end {strong}", size=font)
     number = label(x.end + 76, y + font / 3, gain(change), f"end strong ink {sense}", size=font)
     return group("line-of-row", background, name, *marks, number, tip=tip)
-
-
-def table(result: Result) -> Table:
-    """Return one row per client with its gains, and the mean."""
-
-    def figures(of: ClientResult | Means) -> tuple[str, ...]:
-        values = [percent(getattr(of, name)) for name in MODELS]
-        return (*values, gain(difference(of, "alone")), gain(difference(of, "generic")))
-
-    clients = result.pm.per_client
-    rows = [
-        (c.client, "-" if c.num_train_images is None else str(c.num_train_images), str(c.num_images), *figures(c))
-        for c in clients
-    ]
-    trained = str(sum(c.num_train_images or 0 for c in clients))
-    rows.append(("mean (images: sum)", trained, str(sum(c.num_images for c in clients)), *figures(result.pm.means)))
-    headings = ("client", "train", "held out", *MODELS, "over alone", "over generic")
-    return Table(headings=headings, rows=tuple(rows), last_is_total=True)

@@ -29,7 +29,7 @@ class Figure:
         caption: The same at more length, with what speaks against it.
         legend: (style class, meaning) of every kind of mark.
         draw: Makes the picture for a width in pixels.
-        table: The numbers behind it.
+        table: The numbers behind it; None where the page has them in a section of their own.
     """
 
     name: str
@@ -38,7 +38,7 @@ class Figure:
     caption: str
     legend: tuple[tuple[str, str], ...]
     draw: Callable[[int], Element]
-    table: Table
+    table: Table | None
 
 
 def figure_section(figure: Figure) -> Element:
@@ -54,7 +54,7 @@ def figure_section(figure: Figure) -> Element:
             element("div", figure.draw(WIDE), class_="wide"),
             element("div", figure.draw(NARROW), class_="narrow"),
         ),
-        element("details", element("summary", "The numbers"), table_block(figure.table)),
+        element("details", element("summary", "The numbers"), table_block(figure.table)) if figure.table else None,
         id=figure.name,
     )
 

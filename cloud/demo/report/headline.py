@@ -78,14 +78,14 @@ def cards(result: Result) -> list[tuple[str, str, str]]:
     found: list[tuple[str, str, str]] = []
     if pm.mean is not None:
         spread = f"± {100 * (pm.std or 0):.1f} between clients; worst tenth {percent(pm.worst_decile)}"
-        found.append((percent(pm.mean), "mean PM", spread))
+        found.append((percent(pm.mean), "personal models (PM), mean", spread))
     for model in ("alone", "generic"):
         change = difference(pm.means, model)
         if change is not None:
             found.append((gain(change), f"points over {model}", f"mean over {count(len(pm.per_client), 'client')}"))
     if gm is not None:
         groups = [f"{name} {percent(v)}" for name in ("head", "medium", "tail") if (v := getattr(gm, name)) is not None]
-        found.append((percent(gm.accuracy), "GM", ", ".join(groups) or "on balanced test images"))
+        found.append((percent(gm.accuracy), "generic model (GM)", ", ".join(groups) or "on balanced test images"))
     if result.models:
         verified = sum(1 for model in result.models if model.parity is not None and model.parity.holds)
         found.append(

@@ -28,7 +28,7 @@ def learning_figure(result: Result) -> Figure | None:
     shown = tuple(series for series in SERIES if len(points_of(result.rounds, series[1])) > 0)
     if not shown:
         return None
-    words = caption(result)
+    words = caption(result.rounds)
     missing = [("missing", "not every client answered")] if any(r.missing for r in result.rounds) else []
     return Figure(
         name="learning",
@@ -60,9 +60,9 @@ def heading(rounds: Sequence[RoundFigures]) -> str:
     return f"{subject} {verb} {percent(end)}; nine tenths of the way by round {soon}"
 
 
-def caption(result: Result) -> str:
-    """Return a sentence per curve, one on what came after the last round, and one on clients that were missing."""
-    rounds, sentences = result.rounds, []
+def caption(rounds: Sequence[RoundFigures]) -> str:
+    """Return a sentence per curve, and one on clients that were missing."""
+    sentences = []
     for _, field, name in SERIES:
         points = points_of(rounds, field)
         if points:
@@ -70,11 +70,6 @@ def caption(result: Result) -> str:
             sentences.append(
                 f"{name[0].upper()}{name[1:]}: {percent(start)} in round {first}, {percent(end)} in {last}."
             )
-    after = [("personal models", result.pm.mean)]
-    after += [("the generic model on the test images", result.gm.accuracy)] if result.gm is not None else []
-    told = [f"{percent(value)} for {name}" for name, value in after if value is not None]
-    if told:
-        sentences.append(f"After the last round, heads were realigned: {' and '.join(told)}.")
     late = [figures for figures in rounds if figures.missing]
     if late:
         who = listing(sorted({client for figures in late for client in figures.missing}))

@@ -1,6 +1,5 @@
 """The report: one self-contained HTML file, made only from a result; equal results give equal bytes."""
 
-from pathlib import Path
 from typing import Final
 
 from cloud.demo.report.clients import clients_figure
@@ -14,7 +13,6 @@ from cloud.demo.report.records import closing_section, config_section, models_se
 from cloud.demo.report.style import STYLE
 from cloud.demo.report.traffic import traffic_figure
 from cloud.demo.result import Result
-from shared.errors import ArtifactError
 
 PICTURES: Final = (
     (holdings_figure, "who holds which images: the clients' class counts are unknown"),
@@ -56,15 +54,3 @@ def render(result: Result) -> str:
         element("footer", "Written by fedloge from result.json; no part of it was fetched from anywhere."),
     )
     return "<!DOCTYPE html>\n" + to_html(element("html", head, body, lang="en")) + "\n"
-
-
-def write_report(result: Result, path: Path) -> None:
-    """Write the report.
-
-    Raises:
-        ArtifactError: The file cannot be written.
-    """
-    try:
-        path.write_text(render(result), encoding="utf-8")
-    except OSError as cause:
-        raise ArtifactError(f"{path} cannot be written: {cause}", remedy="free disk space or choose --out") from cause

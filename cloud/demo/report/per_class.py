@@ -8,7 +8,7 @@ from cloud.demo.report.classes import class_labels, classes_of, head_to_tail, ro
 from cloud.demo.report.figure import Figure, Table
 from cloud.demo.report.marks import canvas, column, group, label, rule
 from cloud.demo.report.markup import text_width
-from cloud.demo.report.scale import Axis, ticks
+from cloud.demo.report.scale import Axis, column_width, ticks
 from cloud.demo.result import ClassAccuracy, GenericResult, Result
 from cloud.demo.words import count, percent
 
@@ -99,7 +99,7 @@ def draw(gm: GenericResult, classes: Sequence[ClassAccuracy], width: int, alt: s
 
 
 def _class(entry: ClassAccuracy, left: float, slot: float, up: Axis, down: Axis) -> Element:
-    width = min(56.0, 0.76 * slot)
+    width = column_width(slot)
     middle = left + slot / 2
     marks: list[Element] = []
     images = entry.train_images

@@ -1,10 +1,12 @@
 """The sections without a picture: closing table, exported models and what was run."""
 
+import posixpath
+from collections.abc import Sequence
 from xml.etree.ElementTree import Element
 
 import msgspec
 
-from cloud.demo.comparison import MODELS, best_models, difference
+from cloud.demo.comparison import BASELINE_NAMES, MODELS, TIE, best_models, difference
 from cloud.demo.report.figure import Table, table_block
 from cloud.demo.report.markup import element
 from cloud.demo.result import ClientResult, Means, ModelRecord, Result
@@ -14,7 +16,7 @@ from cloud.demo.words import gain, percent
 def closing_section(result: Result) -> Element:
     """Return the table a demo ends with, the best model of each row marked."""
     clients = result.pm.per_client
-    headings = ("client", "train", "held out", *MODELS, "gain", "personal head")
+    headings = ("client", "train", "held out", *MODELS, "over alone", "over generic", "personal head")
     rows = [_row(c.client, _number(c.num_train_images), str(c.num_images), c, c.head_note) for c in clients]
     trained = [c.num_train_images for c in clients if c.num_train_images is not None]
     total = _row(
@@ -31,7 +33,7 @@ def closing_section(result: Result) -> Element:
         "section",
         element("p", "The closing table", class_="kicker"),
         element("h2", "Three models on the same held-out images"),
-        element("p", "The best of each row is marked; gain is personal over alone, in percentage points."),
+        element("p", "The best of each row is marked. “Over” is the personal model's lead in percentage points."),
         element("div", table, class_="scroll"),
         id="table",
     )
@@ -48,9 +50,10 @@ def _row(name: str, trained: str, held_out: str, figures: ClientResult | Means, 
         text = percent(getattr(figures, model))
         inside = element("mark", text, class_=model) if model in best else text
         cells.append(element("td", inside, class_="number"))
-    change = difference(figures, "alone")
-    sense = "" if change is None or change == 0 else "better" if change > 0 else "worse"
-    cells.append(element("td", gain(change), class_=f"number ink {sense}"))
+    for baseline in BASELINE_NAMES:
+        change = difference(figures, baseline)
+        sense = "" if change is None or abs(change) <= TIE else "better" if change > 0 else "worse"
+        cells.append(element("td", gain(change), class_=f"number ink {sense}"))
     return element("tr", *cells, element("td", note, class_="soft"))
 
 
@@ -59,32 +62,42 @@ def models_section(result: Result) -> Element | None:
     if not result.models:
         return None
     verified = sum(1 for model in result.models if model.parity is not None and model.parity.holds)
-    rows = tuple(_model(model) for model in result.models)
-    headings = ("file", "for", "parity", "SHA-256", "max |Δlogit|", "bound", "same label", "images")
+    folder = common_folder([model.path for model in result.models])
+    rows = tuple(_model(model, folder) for model in result.models)
+    headings = ("file", "for", "parity", "max |Δlogit|", "bound", "same label", "images", "SHA-256")
     return element(
         "section",
         element("p", "The models", class_="kicker"),
         element("h2", f"{verified} of {len(rows)} ONNX files compute what PyTorch computes"),
         element("p", "Each file was loaded in ONNX Runtime and compared logit by logit before it was called exported."),
-        table_block(Table(headings=headings, rows=rows, num_texts=4)),
+        element("p", f"Folder: {folder}", class_="soft") if folder else None,
+        table_block(Table(headings=headings, rows=rows, num_texts=3)),
         id="models",
     )
 
 
-def _model(model: ModelRecord) -> tuple[str, ...]:
+def common_folder(paths: Sequence[str]) -> str:
+    """Return the folder that holds all files, or nothing where it is not told."""
+    if not all(path.startswith("/") for path in paths):
+        return ""
+    return posixpath.commonpath([posixpath.dirname(path) for path in paths])
+
+
+def _model(model: ModelRecord, folder: str) -> tuple[str, ...]:
+    file = posixpath.relpath(model.path, folder) if folder else model.path
     owner = model.client or "everyone"
     parity = model.parity
     if parity is None:
-        return (model.path, owner, "not recorded", model.digest, "-", "-", "-", "-")
+        return (file, owner, "not recorded", "-", "-", "-", "-", model.digest)
     return (
-        model.path,
+        file,
         owner,
         "✓ holds" if parity.holds else "✗ fails",
-        model.digest,
         f"{parity.max_abs_error:.1e}",
         f"{parity.bound:.1e}",
         percent(parity.label_agreement),
         f"{parity.num_images} {parity.images}".strip(),
+        model.digest,
     )
 
 
@@ -92,7 +105,10 @@ def config_section(result: Result) -> Element:
     """Return what was run, and the generic rules' accuracies for the record."""
     entries = [(key.replace("_", " "), _plain(value)) for key, value in result.config.items()]
     entries.append(("global digest", result.global_digest or "-"))
-    pairs = [element("div", element("dt", key), element("dd", value)) for key, value in entries]
+    pairs = [
+        element("div", element("dt", key), element("dd", value), class_="long" if len(value) > 30 else "")
+        for key, value in entries
+    ]
     rules = result.gm.rules if result.gm is not None else {}
     record = "Generic rules on the test images, for the record (none is chosen by it): "
     told = [f"{name} {percent(value)}" for name, value in rules.items()]

@@ -28,6 +28,11 @@ class Axis:
         return self.start + share * (self.end - self.start)
 
 
+def column_width(slot: float) -> float:
+    """Return the width of a bar in a slot of ``slot`` pixels: slim in a wide one, touching where gaps would flicker."""
+    return slot if slot < 4 else min(56.0, 0.76 * slot)
+
+
 def round_step(high: float, intervals: int) -> float:
     """Return the smallest of 1, 2, 5 times a power of ten that covers 0..high in at most ``intervals`` steps."""
     rough = max(high, 1e-12) / intervals

@@ -7,14 +7,14 @@ STYLE: Final = """
   --page: #faf9f6; --card: #ffffff; --ink: #1c1f26; --soft: #666b76; --line: #e4e1da; --track: #eceae4;
   --personal: #d9480f; --generic: #2563c9; --alone: #6b7280; --own: #7aa5ec;
   --head: #14532d; --medium: #2b8f5a; --tail: #e0a100; --tail-ink: #8f6400; --faint: #cfccc3;
-  --better: #17803d; --worse: #c02626; --up: #d9480f; --down: #2563c9;
+  --wash: 0.2; --better: #17803d; --worse: #c02626; --up: #d9480f; --down: #2563c9;
 }
 @media (prefers-color-scheme: dark) {
   :root {
     --page: #14161b; --card: #1c1f26; --ink: #e9e7e2; --soft: #a0a4ae; --line: #30343d; --track: #2a2e37;
     --personal: #ff8a4c; --generic: #6ea8ff; --alone: #a8aeb9; --own: #4a72b5;
     --head: #2f9e64; --medium: #7fd6a4; --tail: #f5c542; --tail-ink: #f5c542; --faint: #454a55;
-    --better: #57d58b; --worse: #ff7b7b; --up: #ff8a4c; --down: #6ea8ff;
+    --wash: 0.32; --better: #57d58b; --worse: #ff7b7b; --up: #ff8a4c; --down: #6ea8ff;
   }
 }
 * { box-sizing: border-box; }
@@ -51,7 +51,8 @@ footer { margin-top: 72px; padding-top: 16px; border-top: 1px solid var(--line);
   grid-template-columns: repeat(auto-fit, minmax(148px, 1fr)); }
 .cards li { padding: 16px; border: 1px solid var(--line); border-radius: 12px; background: var(--card); }
 .cards b, .cards span, .cards small { display: block; }
-.cards b { font-size: 24px; white-space: nowrap; line-height: 1.2; letter-spacing: -0.02em; font-variant-numeric: tabular-nums; }
+.cards b { font-size: 24px; line-height: 1.2; white-space: nowrap;
+  letter-spacing: -0.02em; font-variant-numeric: tabular-nums; }
 .cards span { font-weight: 600; font-size: 14px; }
 .cards small { margin-top: 6px; color: var(--soft); font-size: 12.5px; line-height: 1.4; }
 
@@ -67,7 +68,7 @@ svg { display: block; width: 100%; height: auto; font-size: 13px; font-variant-n
 .label.inside { fill: var(--page); font-weight: 650; pointer-events: none; } .tail .inside { fill: #1c1f26; }
 .halo { paint-order: stroke; stroke: var(--page); stroke-width: 4px; stroke-linejoin: round; }
 
-.mark { fill: var(--c); } .wash { fill: var(--c); opacity: 0.2; }
+.mark { fill: var(--c); } .wash { fill: var(--c); opacity: var(--wash); }
 .stroke { fill: none; stroke: var(--c); stroke-width: 2.5; stroke-linejoin: round; stroke-linecap: round; }
 .own .stroke { stroke-dasharray: 5 5; } .stroke.open { fill: var(--page); }
 .outlined { stroke: var(--page); stroke-width: 1.2; }
@@ -94,11 +95,12 @@ details { margin-top: 16px; } summary { cursor: pointer; color: var(--soft); fon
 .scroll { overflow-x: auto; margin-top: 12px; border: 1px solid var(--line); border-radius: 12px;
   background: var(--card); }
 table { border-collapse: collapse; width: 100%; font-size: 14px; font-variant-numeric: tabular-nums; }
-th, td { padding: 8px 12px; text-align: right; white-space: nowrap; overflow-wrap: normal; }
+th, td { padding: 8px 10px; text-align: right; white-space: nowrap; overflow-wrap: normal; }
 th { color: var(--soft); font-weight: 600; border-bottom: 1px solid var(--line); }
 tbody tr + tr td { border-top: 1px solid var(--line); }
 th:first-child, td:first-child, td:not(.number) { text-align: left; }
-.texts-2 th:nth-child(-n+2), .texts-4 th:nth-child(-n+4), .closing th:last-child { text-align: left; }
+.texts-2 th:nth-child(-n+2), .texts-3 th:nth-child(-n+3), .closing th:last-child { text-align: left; }
+.closing td:last-child { white-space: normal; min-width: 150px; }
 .total td { font-weight: 650; background: var(--track); }
 mark { background: none; color: var(--c); font-weight: 700; }
 mark::after { content: " ●"; font-size: 0.6em; vertical-align: 0.25em; }
@@ -107,6 +109,8 @@ mark::after { content: " ●"; font-size: 0.6em; vertical-align: 0.25em; }
 .config div { display: flex; justify-content: space-between; gap: 16px; padding: 7px 0;
   border-bottom: 1px solid var(--line); font-size: 14px; }
 .config dt { color: var(--soft); white-space: nowrap; } .config dd { margin: 0; text-align: right; }
+
+.config .long { grid-column: 1 / -1; }
 
 .narrow { display: none; }
 @media (max-width: 720px) {

@@ -5,7 +5,7 @@ from xml.etree.ElementTree import Element
 
 from cloud.demo.report.figure import Figure, Table
 from cloud.demo.report.marks import canvas, column, group, label, rule
-from cloud.demo.report.scale import NARROW, Axis, byte_ticks, label_step
+from cloud.demo.report.scale import NARROW, Axis, byte_ticks, column_width, label_step
 from cloud.demo.result import Result, RoundFigures
 from cloud.demo.words import duration, size
 
@@ -65,7 +65,7 @@ def draw(rounds: Sequence[RoundFigures], width: int, alt: str) -> Element:
 
 
 def _round(figures: RoundFigures, left: float, slot: float, up: Axis, down: Axis) -> Element:
-    width = min(40.0, 0.7 * slot)
+    width = column_width(slot)
     middle = left + slot / 2
     tip = f"round {figures.round}: {size(figures.bytes_up)} up, {size(figures.bytes_down)} down"
     return group(

@@ -57,7 +57,9 @@ def sample_rounds(
         progress = 1 - 0.72**number
         missing = (names[2],) if number == 7 else ()
         accepted = len(names) - len(missing)
-        gm, pm, own = (0.1 + (value - 0.1) * progress + draw.uniform(-0.015, 0.015) for value in end)
+        noise = 0.015 if number < num_rounds else 0.0
+        scale = progress if number < num_rounds else 1.0
+        gm, pm, own = (0.1 + (value - 0.1) * scale + draw.uniform(-noise, noise) for value in end)
         rounds.append(
             RoundFigures(
                 round=number,

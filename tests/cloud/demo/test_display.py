@@ -40,8 +40,8 @@ def test_a_terminal_gets_the_live_table_and_anything_else_plain_lines() -> None:
 
 def test_the_live_table_shows_the_last_rounds_and_fits_80_by_24() -> None:
     out = io.StringIO()
-    display = LiveDisplay(15, plain_console(out), lambda: 0.0)
-    for figures in sample_result().rounds:
+    display = LiveDisplay(60, plain_console(out), lambda: 0.0)
+    for figures in sample_result(num_rounds=60).rounds:
         display.round_done(figures)
     display.stage("training")
     plain_console(out).print(display.render())
@@ -49,7 +49,7 @@ def test_the_live_table_shows_the_last_rounds_and_fits_80_by_24() -> None:
     assert len(lines) <= 24
     assert all(len(line) <= 80 for line in lines)
     assert "training" in lines[0]
-    assert [line.split()[0] for line in lines[-12:]] == [str(number) for number in range(4, 16)]
+    assert [line.split()[0] for line in lines[-12:]] == [str(number) for number in range(49, 61)]
 
 
 def test_the_live_display_ends_with_the_outcome() -> None:
