@@ -12,7 +12,7 @@ from shared.rounding import largest_remainder
 from shared.seeds import derive_seed, generator
 
 MAX_DRAWS = 100
-"""Draws of a partition until every client has an image; beyond it images are moved (0.2 s for 10,000 images and 100 clients)."""
+"""Draws until every client has an image, then images are moved: 0.2 s at worst for 10,000 images and 100 clients."""
 
 
 def partition_by_dirichlet(labels: Tensor, num_classes: int, num_clients: int, alpha: float, seed: int) -> list[Tensor]:
