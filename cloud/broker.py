@@ -65,7 +65,7 @@ async def serve(path: Path) -> None:
 def main() -> None:
     """Read the command line and serve."""
     logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
-    logging.getLogger("transitions").setLevel(logging.ERROR)
+    logging.getLogger("amqtt").setLevel(logging.ERROR)  # it warns of every client that leaves with a message under way
     end_with_parent()
     asyncio.run(serve(Path(sys.argv[1])))
 
