@@ -202,11 +202,11 @@ def test_classes_stand_from_head_to_tail_whatever_their_labels() -> None:
         replace(client, class_counts=tuple((client.class_counts or ())[label] for label in (2, 0, 1)))
         for client in result.pm.per_client
     ]
-    words = Page(render(replace(result, gm=shuffled, pm=summarise_clients(clients)))).words
-    for heading in ("group", "client"):  # of the tables behind the two pictures that have classes
-        after = words[words.index(heading) :]
-        assert after.index("most") < after.index("some") < after.index("least")
-    assert "142 training images of “most” and 14 of “least”" in words
+    page = Page(render(replace(result, gm=shuffled, pm=summarise_clients(clients))))
+    order = [text for text in page.texts if text in {"most", "some", "least"}]
+    assert len(order) == 3 * 6  # along two pictures of two widths each, and in the tables behind them
+    assert order == ["most", "some", "least"] * 6
+    assert "142 training images of “most” and 14 of “least”" in page.words
 
 
 def test_a_client_that_was_missing_is_named_with_its_round() -> None:
