@@ -92,8 +92,11 @@ class Bundle:
             ExportError: A tensor is not finite or does not fit, or the kind does not agree with the client.
         """
         if (self.kind == "personal") != (self.provenance.client is not None):
+            raise ExportError(f"a {self.kind} bundle names client {self.provenance.client}: only a personal one does")
+        depths = {len(self.model.mean), len(self.model.std)}
+        if not depths <= {1, self.model.channels}:
             raise ExportError(
-                f"a {self.kind} bundle names client {self.provenance.client}; only a personal one has one"
+                f"mean and std have {sorted(depths)} numbers, expected 1 or {self.model.channels}, one per channel"
             )
         check_finite({name: t for name, t in _tensors(self).items() if name != KEEP})
         module = self.features()

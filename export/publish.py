@@ -1,5 +1,6 @@
 """Export one bundle: build the graph, load it, compare it with PyTorch, and only then call it exported."""
 
+import contextlib
 import hashlib
 from pathlib import Path
 from typing import Final, get_args
@@ -99,14 +100,15 @@ def write_both(path: Path, payload: bytes, record: ExportRecord) -> None:
     """
     beside = record_path(path)
     staged = beside.with_name(f".{beside.name}.staged")
-    write_durably(staged, encode_record(record))
     try:
+        write_durably(staged, encode_record(record))
         write_durably(path, payload)
         adopt_durably(staged, beside)
     except OSError as cause:
         raise ArtifactError(f"cannot write {beside}: {cause.strerror or cause}") from cause
     finally:
-        staged.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):  # gone after the rename, or never there
+            staged.unlink()
 
 
 def random_images(

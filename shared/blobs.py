@@ -1,5 +1,6 @@
 """Content-addressed files: a blob's name is the SHA-256 of its bytes, so a file is right or it is not there."""
 
+import contextlib
 import hashlib
 import os
 from pathlib import Path
@@ -30,7 +31,8 @@ def write_durably(path: Path, payload: bytes, *, mode: int = 0o666) -> None:
             os.fsync(file.fileno())
         adopt_durably(aside, path)
     except OSError as cause:
-        aside.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):  # nothing was begun where the folder itself is the trouble
+            aside.unlink()
         raise ArtifactError(
             f"cannot write {path}: {cause.strerror or cause}", remedy="free space or choose another folder, then repeat"
         ) from cause
