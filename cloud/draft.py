@@ -23,7 +23,7 @@ def draft(*, name: str, classes: str, data: str, clients: int, rounds: int) -> F
     participation = ParticipationSettings(clients=clients)
     if data:
         splits = read(data, image_size=None, channels=None, class_names=None)
-        model = ModelSettings(image_size=splits.image_size, channels=splits.channels)
+        model = ModelSettings(image_size=splits.image_size, channels=1 if splits.channels == 1 else 3)
         settings = FederationFile(
             federation=name,
             class_names=splits.class_names,

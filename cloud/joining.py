@@ -26,7 +26,7 @@ class Joining:
     def task_for(self, client: str) -> Struct | None:
         """Return None: there is nothing to do yet."""
         del client
-        return None  # noqa: PLR1711, RET501 - the phase's answer, said out loud
+        return None
 
     def answer(self, client: str, message: UpdateOffer | FinalReport | Failure) -> None:
         """Ignore answers to tasks of an earlier life of this coordinator."""

@@ -132,7 +132,7 @@ class Agent:
         if event.channel == "status":
             return decode_message(event.payload, CoordinatorPresence)
         if event.channel == "cmd":
-            return decode_message(event.payload, Command)  # type: ignore[arg-type,no-any-return]
+            return decode_message(event.payload, Command)  # type: ignore[arg-type]
         return None
 
     def _coordinator_seen(self, presence: CoordinatorPresence) -> None:

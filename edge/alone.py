@@ -32,7 +32,7 @@ def train_alone(
     model = settings.model
     module = build_backbone(model.backbone, image_size=model.image_size, channels=model.channels, seed=0)
     load_shared_state(module, start)
-    module.to(device, memory_format=torch.channels_last).train()
+    module.to(device).to(memory_format=torch.channels_last).train()
     head = [
         nn.Parameter(torch.zeros(settings.num_classes, module.feature_dim, device=device)),
         nn.Parameter(torch.zeros(settings.num_classes, device=device)),

@@ -22,6 +22,7 @@ def choose_device(name: str = "auto") -> torch.device:
         raise SettingsError(f"device {name!r} is unknown", remedy="use auto, cpu, cuda or cuda:N") from cause
     if device.type == "cuda" and (device.index or 0) >= torch.cuda.device_count():
         raise SettingsError(
-            f"{name} was asked for, this machine has {torch.cuda.device_count()} CUDA devices", remedy="use --device auto"
+            f"{name} was asked for, this machine has {torch.cuda.device_count()} CUDA devices",
+            remedy="use --device auto",
         )
     return device

@@ -3,8 +3,8 @@
 import torch
 from torch import Tensor
 
-from shared.features import extract_features
 from shared.backbones import build_backbone
+from shared.features import extract_features
 from shared.heads import Head
 from shared.images import LabelledImages
 from shared.messages import ClientFigures, Groups

@@ -1,4 +1,4 @@
-"""The personal model as files on this device: its source bundle, and the ONNX file that was shown to compute the same."""
+"""The personal model as files on this device: its source bundle, and the ONNX file shown to compute the same."""
 
 from pathlib import Path
 

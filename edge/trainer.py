@@ -63,7 +63,7 @@ def train_locally(
         The trained model, on the CPU.
     """
     training, purpose = settings.training, ("round", round_number, client)
-    module = _module(model.backbone, settings).to(device, memory_format=torch.channels_last).train()
+    module = _module(model.backbone, settings).to(device).to(memory_format=torch.channels_last).train()
     psi, phi, frozen = _parameters(model.psi, device), _parameters(model.phi, device), etf.to(device)
     prior = log_prior(data.class_counts(), settings.method.prior_smoothing).to(device)
     offset = prior if settings.method.local_prior else torch.zeros_like(prior)

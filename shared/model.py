@@ -1,4 +1,4 @@
-"""The shared model of a round: the backbone's tensors and the auxiliary global head psi, packed under one set of names."""
+"""The shared model of a round: backbone and auxiliary global head psi, packed under one set of names."""
 
 from dataclasses import dataclass
 

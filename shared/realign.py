@@ -18,7 +18,7 @@ def realign_global(psi: Head) -> Head:
 
 
 def realign_local(psi: Head, phi: Head) -> Head:
-    """Return phi'_c = psi_c * ||phi_c|| (Eq. 7): the global direction with the strength the client's head gave the class.
+    """Return phi'_c = psi_c * ||phi_c|| (Eq. 7): the global direction, as strong as the client's head made the class.
 
     Args:
         psi: The auxiliary global head, (num_classes, feature_dim).

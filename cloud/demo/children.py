@@ -1,4 +1,4 @@
-"""The processes of a demo: the coordinator, which starts its broker, and one agent per client, as a user starts them."""
+"""The processes of a demo: the coordinator, which starts its broker, and one agent per client."""
 
 import os
 import subprocess

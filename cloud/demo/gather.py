@@ -6,8 +6,6 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from shared.backbones import build_backbone
-from shared.metrics import class_groups
 
 from cloud.demo.options import DemoOptions
 from cloud.demo.prepare import Prepared
@@ -23,6 +21,8 @@ from cloud.demo.result import (
 from cloud.demo.watch import history
 from cloud.store.contract import Evaluation, ReportRow, RoundStore
 from export.record import read_record
+from shared.backbones import build_backbone
+from shared.metrics import class_groups
 
 
 def gather(store: RoundStore, options: DemoOptions, prepared: Prepared, seconds: float) -> Result:
@@ -112,7 +112,7 @@ def _client(report: ReportRow, prepared: Prepared) -> ClientResult:
 
 
 def _models(prepared: Prepared, reports: list[ReportRow]) -> tuple[ModelRecord, ...]:
-    files = [(None, prepared.paths.generic_onnx)]
+    files: list[tuple[str | None, Path]] = [(None, prepared.paths.generic_onnx)]
     files += [(report.client, prepared.agents[report.client] / "personal.onnx") for report in reports]
     return tuple(_model(client, path) for client, path in files)
 

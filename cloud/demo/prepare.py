@@ -71,7 +71,9 @@ def prepare(options: DemoOptions) -> Prepared:
     evaluation = write_evaluation_folder(shards.evaluation, out / "data")
     settings = federation_of(
         options,
-        model=ModelSettings(backbone=options.backbone, image_size=splits.image_size, channels=splits.channels),
+        model=ModelSettings(
+            backbone=options.backbone, image_size=splits.image_size, channels=1 if splits.channels == 1 else 3
+        ),
         class_names=splits.class_names,
         class_counts=tuple(shards.class_counts.tolist()),
         evaluation=evaluation,

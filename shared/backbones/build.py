@@ -8,9 +8,10 @@ from torch import Tensor, nn
 
 from shared.backbones.small_resnet import SmallResNet
 from shared.errors import SettingsError
+from shared.seeds import seeded
 
 SMALL_RESNETS: Final = {"resnet8": 1, "resnet20": 3}
-"""Residual blocks per stage: 6n + 2 layers (He et al. 2016, section 4.2)."""
+"""Residual blocks per stage, n: 6n + 2 layers (He et al. 2016, section 4.2)."""
 
 
 class Backbone(nn.Module):
@@ -45,11 +46,13 @@ def build_backbone(name: str, *, image_size: int, channels: int, seed: int) -> B
         channels: 1 or 3.
         seed: Of the initial weights.
 
+    Returns:
+        In training mode, on the CPU.
+
     Raises:
         SettingsError: The name is unknown, or the architecture does not take images of this size.
     """
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
+    with seeded(seed):
         if name in SMALL_RESNETS:
             small = SmallResNet(SMALL_RESNETS[name], channels)
             return Backbone(small, small.feature_dim)
@@ -57,22 +60,21 @@ def build_backbone(name: str, *, image_size: int, channels: int, seed: int) -> B
 
         try:
             features = torchvision_features(name, image_size=image_size, channels=channels)
+            return Backbone(features, _feature_dim(features, image_size, channels))
         except LookupError as cause:
             raise SettingsError(f"backbone {name!r} is unknown", remedy=_suggestion(name)) from cause
-        return Backbone(features, _feature_dim(name, features, image_size, channels))
+        except (RuntimeError, ValueError, AssertionError) as cause:  # what torchvision raises where a size does not fit
+            raise SettingsError(
+                f"backbone {name!r} does not take images of {image_size}x{image_size} pixels: {cause}",
+                remedy="raise model.image_size or choose a backbone for small images, such as resnet8",
+            ) from cause
 
 
-def _feature_dim(name: str, features: nn.Module, image_size: int, channels: int) -> int:
+def _feature_dim(features: nn.Module, image_size: int, channels: int) -> int:
     """Measure the number of features on one blank image."""
     features.eval()
-    try:
-        with torch.no_grad():
-            pooled: Tensor = features(torch.zeros(1, channels, image_size, image_size))
-    except (RuntimeError, ValueError, AssertionError) as cause:
-        raise SettingsError(
-            f"backbone {name!r} does not take images of {image_size}x{image_size} pixels: {cause}",
-            remedy="raise model.image_size or choose a backbone for small images, such as resnet8",
-        ) from cause
+    with torch.no_grad():
+        pooled: Tensor = features(torch.zeros(1, channels, image_size, image_size))
     features.train()
     return pooled.flatten(1).shape[1]
 

@@ -39,6 +39,7 @@ def torchvision_features(name: str, *, image_size: int, channels: int) -> nn.Mod
 
     Raises:
         LookupError: torchvision has no such model.
+        ValueError, RuntimeError, AssertionError: It does not take images of this size.
     """
     base, small_stem = name, image_size <= SMALL_IMAGE
     for suffix, forced in STEMS.items():
@@ -46,7 +47,7 @@ def torchvision_features(name: str, *, image_size: int, channels: int) -> nn.Mod
             base, small_stem = name.removesuffix(suffix), forced
     if base not in model_names():
         raise LookupError(name)
-    model: nn.Module = models.get_model(base, weights=None, **_without_extra_outputs(base))
+    model: nn.Module = models.get_model(base, weights=None, **_arguments(base, image_size))
     if isinstance(model, models.ResNet) and small_stem:
         model.conv1 = nn.Conv2d(3, 64, 3, padding=1, bias=False)
         nn.init.kaiming_normal_(model.conv1.weight, mode="fan_out", nonlinearity="relu")
@@ -55,9 +56,15 @@ def torchvision_features(name: str, *, image_size: int, channels: int) -> nn.Mod
     return model if channels == 3 else Grey(model)
 
 
-def _without_extra_outputs(name: str) -> dict[str, Any]:
-    """Return arguments for the two families that answer with a tuple while they train."""
-    return {"aux_logits": False, "init_weights": True} if name in {"googlenet", "inception_v3"} else {}
+def _arguments(name: str, image_size: int) -> dict[str, Any]:
+    """Return what some families must be told: to give one output only, or the size of the images."""
+    if name in {"googlenet", "inception_v3"}:
+        return {"aux_logits": False, "init_weights": True}
+    if name.startswith("vit_"):
+        return {"image_size": image_size}
+    if name.startswith("maxvit"):
+        return {"input_size": (image_size, image_size)}
+    return {}
 
 
 def _remove_classifier(model: nn.Module) -> None:
