@@ -1,51 +1,42 @@
-"""The properties of a classifier's rows that make it a frame: norms, angles, zeros."""
-
-from typing import NamedTuple
+"""What makes a classifier an equiangular frame, as properties that can be checked: norms, angles, zeros, coverage."""
 
 import torch
 from torch import Tensor
-from torch.nn import functional
 
 
-class AngleStatistics(NamedTuple):
-    """Pairwise angles between rows: mean and smallest in degrees, variance in squared degrees."""
-
-    mean: float
-    minimum: float
-    variance: float
+def row_norms(frame: Tensor) -> Tensor:
+    """Return the Euclidean norm of each row, (num_classes,), float64, of a frame (num_classes, feature_dim)."""
+    return torch.linalg.vector_norm(frame.to(torch.float64), dim=1)
 
 
-def pairwise_angles(rows: Tensor) -> Tensor:
-    """Return the angles between all pairs of rows, (C (C - 1) / 2,), float64, in degrees.
-
-    Computed as atan2 of chord lengths, which stays precise where arccos does not, at 0 and 180 degrees.
+def pairwise_angles(frame: Tensor) -> Tensor:
+    """Return the angle between every two rows in degrees, each pair once.
 
     Args:
-        rows: (C, d), no row zero.
+        frame: (num_classes, feature_dim), no row of zeros.
+
+    Returns:
+        (num_classes * (num_classes - 1) / 2,), float64, 0..180. Taken with atan2: arccos loses half of the digits near
+        0 and 180 degrees, which two classes always are apart.
     """
-    unit = functional.normalize(rows.to(torch.float64), dim=1)
-    first, second = torch.triu_indices(len(rows), len(rows), offset=1)
-    apart = (unit[first] - unit[second]).norm(dim=1)
-    together = (unit[first] + unit[second]).norm(dim=1)
-    return torch.rad2deg(2 * torch.atan2(apart, together))
+    unit = torch.nn.functional.normalize(frame.to(torch.float64), dim=1)
+    cosines = unit @ unit.T  # (num_classes, num_classes)
+    first, second = torch.triu_indices(len(frame), len(frame), offset=1)
+    cosine = cosines[first, second].clamp(-1.0, 1.0)
+    # |u - v| and |u + v| from the cosine alone, so that no array of pairs times features is needed
+    return torch.rad2deg(2 * torch.atan2((1 - cosine).sqrt(), (1 + cosine).sqrt()))
 
 
-def angle_statistics(rows: Tensor) -> AngleStatistics:
-    """Return mean, smallest and variance of the pairwise angles of rows (C, d)."""
-    angles = pairwise_angles(rows)
-    return AngleStatistics(float(angles.mean()), float(angles.min()), float(angles.var(correction=0)))
+def simplex_angle(num_classes: int) -> float:
+    """Return the angle of a simplex frame in degrees, ``arccos(-1 / (C - 1))``: the largest that all pairs can have."""
+    return float(torch.rad2deg(torch.tensor(-1 / (num_classes - 1), dtype=torch.float64).acos()))
 
 
-def row_norms(rows: Tensor) -> Tensor:
-    """Return the norm of every row, (C,), float64."""
-    return rows.to(torch.float64).norm(dim=1)
+def nonzeros_per_row(frame: Tensor) -> Tensor:
+    """Return how many features each class reads, (num_classes,), int64."""
+    return (frame != 0).sum(1)
 
 
-def zeros_per_row(rows: Tensor) -> Tensor:
-    """Return the number of zeros in every row, (C,), int64."""
-    return (rows == 0).sum(1)
-
-
-def classes_per_feature(rows: Tensor) -> Tensor:
-    """Return the number of non-zeros in every column, (d,), int64."""
-    return (rows != 0).sum(0)
+def classes_per_feature(frame: Tensor) -> Tensor:
+    """Return how many classes read each feature, (feature_dim,), int64."""
+    return (frame != 0).sum(0)

@@ -1,6 +1,8 @@
 """Accuracy overall, per class and per class group, and its spread over clients."""
 
+import statistics
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
 import torch
@@ -70,3 +72,34 @@ def group_accuracy(logits: Tensor, labels: Tensor, groups: Sequence[Group]) -> d
         chosen = torch.tensor([name == group for name in groups])[labels]
         found[group] = float(right[chosen].float().mean()) if bool(chosen.any()) else None
     return found
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Spread:
+    """One figure over clients.
+
+    Attributes:
+        mean: Unweighted over clients, as the paper's personal accuracy.
+        std: Of this population of clients (divided by K, not K - 1).
+        worst_decile: Mean of the worst tenth of the clients, at least one of them (``max(1, K // 10)``).
+    """
+
+    mean: float
+    std: float
+    worst_decile: float
+
+
+def spread_over_clients(accuracies: Sequence[float]) -> Spread:
+    """Return mean, spread and worst decile over clients; the order of the clients does not matter.
+
+    Args:
+        accuracies: One per client, 0..1.
+
+    Raises:
+        ValueError: There is no client.
+    """
+    if not accuracies:
+        raise ValueError("the spread over no client is undefined")
+    ordered = sorted(accuracies)
+    worst = ordered[: max(1, len(ordered) // 10)]
+    return Spread(mean=statistics.fmean(ordered), std=statistics.pstdev(ordered), worst_decile=statistics.fmean(worst))

@@ -49,7 +49,7 @@ def personal_head(
 
     Args:
         rule: Which heads are added up; "etf+prior" answers from S h + log pi_k.
-        mask: "train-histogram" allows only classes the client has trained on.
+        mask: "train-histogram" allows only classes the client has trained on; a client without images has no mask.
         etf: The frozen classifier S, (num_classes, feature_dim).
         psi: The auxiliary global head.
         phi: The client's personal head.
@@ -64,5 +64,5 @@ def personal_head(
         "realigned": realign_local(psi, phi),
     }
     merged = add([parts[name] for name in rule.split("+")])
-    keep = class_counts > 0 if mask == "train-histogram" else None
+    keep = class_counts > 0 if mask == "train-histogram" and bool(class_counts.any()) else None
     return Head(weight=merged.weight, bias=merged.bias, keep=keep)
