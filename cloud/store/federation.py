@@ -77,7 +77,8 @@ def first_difference(recorded: Any, offered: Any, key: str = "") -> str | None:
             if difference is not None:
                 return difference
         return None
-    return None if recorded == offered else f"{key} was {_short(recorded)}, is {_short(offered)}"
+    same = recorded == offered and isinstance(recorded, bool) == isinstance(offered, bool)  # Python: 1 == True
+    return None if same else f"{key} was {_short(recorded)}, is {_short(offered)}"
 
 
 def _short(value: Any) -> str:
@@ -90,9 +91,8 @@ def read(session: Session) -> FederationRow | None:
     row = session.get(Federation, 1)
     if row is None:
         return None
-    totals = dict(
-        session.execute(select(Traffic.direction, func.sum(Traffic.bytes)).group_by(Traffic.direction)).tuples().all()
-    )
+    sums = select(Traffic.direction, func.sum(Traffic.bytes)).group_by(Traffic.direction)
+    totals: dict[str, int] = {direction: int(total) for direction, total in session.execute(sums)}
     return FederationRow(
         name=row.name,
         state=cast("FederationState", row.state),
@@ -100,8 +100,8 @@ def read(session: Session) -> FederationRow | None:
         etf_blob=row.etf_blob,
         waiting_for=row.waiting_for,
         created_at=iso(row.created_at),
-        bytes_up=int(totals.get("up", 0)),
-        bytes_down=int(totals.get("down", 0)),
+        bytes_up=totals.get("up", 0),
+        bytes_down=totals.get("down", 0),
     )
 
 

@@ -33,8 +33,9 @@ def read_rounds(session: Session, only: int | None = None) -> list[RoundRow]:
         parts[part.round_number].append(_participant(part))
     up: defaultdict[int, dict[str, int]] = defaultdict(dict)
     down: defaultdict[int, dict[str, int]] = defaultdict(dict)
-    for traffic in session.scalars(_chosen(select(Traffic), Traffic, only)):
-        (up if traffic.direction == "up" else down)[traffic.round_number][traffic.client] = traffic.bytes
+    columns = select(Traffic.round_number, Traffic.client, Traffic.direction, Traffic.bytes)  # most rows, so no objects
+    for number, client, direction, count in session.execute(_chosen(columns, Traffic, only)):
+        (up if direction == "up" else down)[number][client] = count
     evaluations = {
         row.round_number: row for row in session.scalars(_chosen(select(EvaluationRow), EvaluationRow, only))
     }
@@ -73,7 +74,7 @@ def last_committed(session: Session) -> RoundResult:
     return cast("RoundResult", result)  # a committed round has one
 
 
-def _chosen(query: Select[tuple[Any]], table: type[Any], only: int | None) -> Select[tuple[Any]]:
+def _chosen(query: Select[Any], table: type[Any], only: int | None) -> Select[Any]:
     return query.where(table.round_number >= 1 if only is None else table.round_number == only)
 
 
