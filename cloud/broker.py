@@ -24,8 +24,8 @@ HOST: Final = "127.0.0.1"
 class LaneBroker(Broker):  # type: ignore[misc]
     """amqtt, without its habit of handing every client that connects the retained messages of everyone's filters.
 
-    Beside telling one agent about another, amqtt suspends while it walks through all filters, and loses the connecting
-    client for good when another subscribes in that moment.
+    Beside telling one agent about another and saying everything twice, amqtt suspends while it walks through all
+    filters, and drops the connecting client when another subscribes in that moment.
     """
 
     async def _publish_retained_messages_for_subscription(
