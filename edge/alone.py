@@ -1,49 +1,61 @@
-"""The baseline a federation must beat: a model trained on this device alone, with the same images and epochs."""
+"""The baseline every client is compared with: a model trained on this device alone."""
 
 import torch
 from torch import nn
 from torch.nn import functional
 
-from edge.batches import batches
-from edge.trainer import as_head, make_optimiser, precision, seeded
-from shared.backbones import build_backbone
+from edge.backbone_training import trainable_backbone, trained_state
+from edge.batches import epochs_of_batches
+from edge.head_training import parameters, trainable, trained
+from edge.precision import autocast
 from shared.heads import Head
 from shared.images import LabelledImages
+from shared.seeds import derive_seed, seeded
 from shared.settings import SharedSettings
-from shared.tensors import Tensors, load_shared_state, shared_state
+from shared.tensors import Tensors
 
 
 def train_alone(
-    start: Tensors, data: LabelledImages, *, settings: SharedSettings, epochs: int, client: str, device: torch.device
+    initial: Tensors,
+    data: LabelledImages,
+    *,
+    settings: SharedSettings,
+    epochs: int,
+    client: str,
+    device: torch.device,
 ) -> tuple[Tensors, Head]:
-    """Train backbone and linear head together by plain cross-entropy.
+    """Train backbone and a linear head by plain cross-entropy, with the federation's SGD, batches and augmentation.
+
+    The head is a linear layer as anyone would write it, with a bias and torch's own initial weights: the baseline gets
+    no handicap from FedLoGe's choices.
 
     Args:
-        start: The federation's initial backbone; unchanged.
-        data: The client's training images.
-        settings: The same optimiser, batches and augmentation as in the federation.
-        epochs: As many as the client trained in its rounds.
+        initial: The backbone every client started from; not changed.
+        data: The client's training images; without any, the untrained model comes back.
+        settings: The federation's.
+        epochs: As many as the client trained in rounds.
         client: Seeds the draws.
         device: Where to train.
 
     Returns:
-        The backbone's tensors and the head, on the CPU.
+        The backbone's tensors and the head, on the CPU, float32.
     """
-    model = settings.model
-    module = build_backbone(model.backbone, image_size=model.image_size, channels=model.channels, seed=0)
-    load_shared_state(module, start)
-    module.to(device).to(memory_format=torch.channels_last).train()
-    head = [
-        nn.Parameter(torch.zeros(settings.num_classes, module.feature_dim, device=device)),
-        nn.Parameter(torch.zeros(settings.num_classes, device=device)),
-    ]
-    optimiser = make_optimiser([*module.parameters(), *head], settings.training)
-    with seeded(settings, "alone", client):
-        for images, labels in batches(data, settings=settings, epochs=epochs, purpose=("alone", client), device=device):
-            with precision(settings.training, device):
-                features = module(images)
-            loss = functional.cross_entropy(functional.linear(features.float(), *head), labels)
-            optimiser.zero_grad(set_to_none=True)
-            loss.backward()
-            optimiser.step()
-    return shared_state(module), as_head(head)
+    backbone = trainable_backbone(initial, settings.model, device, batch_statistics=len(data) > 1)
+    with seeded(derive_seed(settings.seed, "alone", client), device):
+        layer = nn.Linear(backbone.feature_dim, settings.num_classes)
+        head = trainable(Head(weight=layer.weight, bias=layer.bias), device)
+        optimizer = torch.optim.SGD(
+            [*backbone.parameters(), *parameters(head)],
+            lr=settings.training.learning_rate,
+            momentum=settings.training.momentum,
+            weight_decay=settings.training.weight_decay,
+        )
+        for images, labels in epochs_of_batches(
+            data, settings=settings, epochs=epochs if len(data) else 0, purpose=("alone", client), device=device
+        ):
+            with autocast(settings.training, device):
+                features = backbone(images)  # (B, feature_dim)
+            optimizer.zero_grad()
+            functional.cross_entropy(head.logits(features.float()), labels).backward()
+            optimizer.step()
+    return trained_state(backbone), trained(head)

@@ -1,4 +1,4 @@
-"""A client's images, epoch by epoch and batch by batch: shuffled, normalised, augmented, from seeded draws alone."""
+"""A client's images as augmented, normalised batches, the same for everything that trains on this device."""
 
 from collections.abc import Iterator
 
@@ -10,46 +10,59 @@ from shared.images import LabelledImages, normalise
 from shared.seeds import generator
 from shared.settings import SharedSettings
 
-Purpose = tuple[str | int, ...]
+
+def split_batches(order: Tensor, batch_size: int) -> list[Tensor]:
+    """Cut an epoch's order into batches; a single image left over joins the batch before it.
+
+    Deviation: the authors keep a last batch of one image, on which BatchNorm has no variance where maps are 1x1.
+
+    Args:
+        order: (N,), int64.
+        batch_size: At least 2.
+    """
+    batches = list(order.split(batch_size))
+    if len(batches) > 1 and len(batches[-1]) == 1:
+        batches[-2:] = [torch.cat(batches[-2:])]
+    return batches
 
 
-def batches(
-    data: LabelledImages, *, settings: SharedSettings, epochs: int, purpose: Purpose, device: torch.device
+def epochs_of_batches(
+    data: LabelledImages,
+    *,
+    settings: SharedSettings,
+    epochs: int,
+    purpose: tuple[str | int, ...],
+    device: torch.device,
 ) -> Iterator[tuple[Tensor, Tensor]]:
-    """Yield (images, labels) of every step of all epochs.
+    """Yield the batches of all epochs, each epoch in an order of its own.
 
-    BatchNorm cannot normalise one value, so a last batch of one image joins the batch before it, and a client with one
-    image in all sees it twice per batch.
+    The images move to the device once, in bytes; order and augmentation are drawn on the CPU and follow without waiting
+    for the device.
 
     Args:
         data: At least one image.
-        settings: Batch size, augmentation and seed.
+        settings: Say the batch size, the augmentation and the normalisation.
         epochs: Passes over the images.
-        purpose: What the draws are for, such as ("round", 3, "client-00").
-        device: Where the batches are made.
+        purpose: Seeds the draws, together with the federation's seed.
+        device: Where the batches are wanted.
 
     Yields:
-        Images (B, channels, size, size), float32, channels last, and labels (B,), int64, on ``device``.
+        Images (B, channels, height, width), float32, normalised, channels-last; labels (B,), int64.
     """
-    training, model = settings.training, settings.model
+    model, training = settings.model, settings.training
     order_draws = generator(settings.seed, "order", *purpose)
     augment_draws = generator(settings.seed, "augment", *purpose)
-    images, labels = data.images.to(device), data.labels.to(device)
+    images = data.images.to(device, non_blocking=True)
+    labels = data.labels.to(device, non_blocking=True)
     for _ in range(epochs):
-        for indices in split(torch.randperm(len(data), generator=order_draws), training.batch_size):
-            chosen = indices.to(device)
-            batch = augment(
-                normalise(images[chosen], model.mean, model.std),
+        order = torch.randperm(len(data), generator=order_draws)
+        for batch in split_batches(order, training.batch_size):
+            chosen = batch.to(device, non_blocking=True)
+            varied = augment(
+                images[chosen],
                 padding=training.crop_padding,
                 flip=training.horizontal_flip,
                 generator=augment_draws,
             )
-            yield batch.contiguous(memory_format=torch.channels_last), labels[chosen]
-
-
-def split(order: Tensor, batch_size: int) -> list[Tensor]:
-    """Cut an order (N,) into batches, none of them of one image."""
-    parts = list(order.split(batch_size))
-    if len(parts) > 1 and parts[-1].numel() == 1:
-        parts[-2:] = [torch.cat(parts[-2:])]
-    return [part.repeat(2) if part.numel() == 1 else part for part in parts]
+            ready = normalise(varied, model.mean, model.std).contiguous(memory_format=torch.channels_last)
+            yield ready, labels[chosen]

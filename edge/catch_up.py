@@ -1,9 +1,10 @@
-"""Bring a personal head that belongs to an older backbone up to the final, frozen one."""
+"""A personal head brought up to a backbone that moved on without it."""
 
 import torch
 from torch.nn import functional
 
-from edge.trainer import as_head, make_optimiser
+from edge.batches import split_batches
+from edge.head_training import parameters, trainable, trained
 from shared.backbones import build_backbone
 from shared.features import extract_features
 from shared.heads import Head
@@ -23,34 +24,34 @@ def catch_up(
     client: str,
     device: torch.device,
 ) -> Head:
-    """Train phi by plain cross-entropy on the frozen backbone's features, extracted once without augmentation.
+    """Train phi on the frozen backbone with CE(phi h, y), by the federation's SGD.
+
+    The backbone runs once, in evaluation mode and without augmentation: these are the features phi will answer from,
+    and an epoch over them costs a matrix product.
 
     Args:
-        phi: The head as its last round left it; unchanged.
-        backbone: The final backbone's tensors.
-        data: The client's training images.
-        settings: Optimiser, batch size and seed.
-        epochs: Passes over the features; 0 returns phi as it is.
+        phi: Where the head starts; not changed.
+        backbone: The final one; not changed.
+        data: The client's training images; without any, phi comes back as it is.
+        settings: The federation's.
+        epochs: Passes over the images; 0 leaves phi as it is.
         client: Seeds the order.
-        device: Where the backbone runs.
-
-    Returns:
-        The head on the final backbone, on the CPU.
+        device: Where the backbone runs; the head trains on the CPU.
     """
-    if epochs == 0:
+    if epochs == 0 or len(data) == 0:
         return phi
-    model = settings.model
+    model, training = settings.model, settings.training
     module = build_backbone(model.backbone, image_size=model.image_size, channels=model.channels, seed=0)
     load_shared_state(module, backbone)
     features = extract_features(module, data.images, model, device=device)  # (N, feature_dim)
-    tensors = [phi.weight] if phi.bias is None else [phi.weight, phi.bias]
-    head = [torch.nn.Parameter(tensor.detach().clone()) for tensor in tensors]
-    optimiser = make_optimiser(head, settings.training)
-    draws = generator(settings.seed, "catch up", client)
+    head = trainable(phi, torch.device("cpu"))
+    optimizer = torch.optim.SGD(
+        parameters(head), lr=training.learning_rate, momentum=training.momentum, weight_decay=training.weight_decay
+    )
+    draws = generator(settings.seed, "catch-up", client)
     for _ in range(epochs):
-        for indices in torch.randperm(len(data), generator=draws).split(settings.training.batch_size):
-            loss = functional.cross_entropy(functional.linear(features[indices], *head), data.labels[indices])
-            optimiser.zero_grad(set_to_none=True)
-            loss.backward()
-            optimiser.step()
-    return as_head(head)
+        for batch in split_batches(torch.randperm(len(data), generator=draws), training.batch_size):
+            optimizer.zero_grad()
+            functional.cross_entropy(head.logits(features[batch]), data.labels[batch]).backward()
+            optimizer.step()
+    return trained(head)

@@ -1,30 +1,31 @@
-"""The local step of FedLoGe: three losses, one backward pass, one optimiser."""
+"""FedLoGe's local training: the backbone against the frozen classifier, both heads on features it does not feel."""
 
-from contextlib import AbstractContextManager
 from dataclasses import dataclass
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn import functional
 
-from edge.batches import batches
-from shared.backbones import build_backbone
+from edge.backbone_training import trainable_backbone, trained_state
+from edge.batches import epochs_of_batches
+from edge.head_training import parameters, trainable, trained
+from edge.precision import autocast
 from shared.heads import Head
 from shared.images import LabelledImages
 from shared.prediction import log_prior
-from shared.seeds import derive_seed
-from shared.settings import SharedSettings, TrainingSettings
-from shared.tensors import Tensors, load_shared_state, shared_state
+from shared.seeds import derive_seed, seeded
+from shared.settings import MethodSettings, SharedSettings
+from shared.tensors import Tensors
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class LocalModel:
-    """What one client trains.
+    """All that a client trains.
 
     Attributes:
-        backbone: Tensors of the shared backbone, float32 on the CPU.
-        psi: The auxiliary global head, (num_classes, feature_dim).
-        phi: The client's personal head, likewise.
+        backbone: The backbone's parameters and buffers, float32 on the CPU.
+        psi: The auxiliary global head, shared after the round.
+        phi: The personal head; it stays on the device.
     """
 
     backbone: Tensors
@@ -42,96 +43,73 @@ def train_locally(
     client: str,
     device: torch.device,
 ) -> LocalModel:
-    """Train one round.
+    """Train ``local_epochs`` epochs; the same arguments on the same machine and thread count give the same bytes.
 
-    With h = f(x): CE(S h + log pi_k) moves the backbone alone, CE(psi stopgrad h) psi alone, CE(phi stopgrad h) phi
-    alone. The three share no parameter, so one backward pass over their sum gives each its own gradient.
+    Per batch, with h = f(x) from before the step (paper, section 3; method's stage 1):
 
-    Deviation: the label prior log pi_k (balanced softmax with the client's own class frequencies) is not the paper's;
-    ``method.local_prior = false`` turns it off.
+    - CE(S h + log pi_k, y) moves the backbone only; S is frozen, pi_k are this client's own class frequencies, and
+      ``local_prior = false`` leaves them out.
+    - CE(psi stopgrad(h), y) moves psi only, CE(phi stopgrad(h), y) moves phi only.
+
+    No tensor is in two of the losses, so one backward pass of their sum and one SGD do what the authors' three do; its
+    momentum starts anew each call. A client with one image trains with BatchNorm's running statistics, which then stay
+    as they came: one image has no statistics. A client without images gets back what it gave.
 
     Args:
-        model: Where to start; unchanged.
-        data: The client's training images, at least one.
-        etf: The frozen classifier S, (num_classes, feature_dim).
+        model: What to start from; not changed.
+        data: The client's training images.
+        etf: S, (num_classes, feature_dim), float32.
         settings: The federation's.
-        round_number: Seeds the draws, with ``client``.
+        round_number: Seeds the draws, with the client.
         client: Likewise.
         device: Where to train.
 
     Returns:
-        The trained model, on the CPU.
+        On the CPU, float32.
     """
-    training, purpose = settings.training, ("round", round_number, client)
-    module = _module(model.backbone, settings).to(device).to(memory_format=torch.channels_last).train()
-    psi, phi, frozen = _parameters(model.psi, device), _parameters(model.phi, device), etf.to(device)
-    prior = log_prior(data.class_counts(), settings.method.prior_smoothing).to(device)
-    offset = prior if settings.method.local_prior else torch.zeros_like(prior)
-    optimiser = make_optimiser([*module.parameters(), *psi, *phi], training)
-    with seeded(settings, *purpose):
-        steps = batches(data, settings=settings, epochs=training.local_epochs, purpose=purpose, device=device)
-        for images, labels in steps:
-            with precision(training, device):
-                features = module(images)
-            features = features.float()
-            detached = features.detach()
-            loss = functional.cross_entropy(functional.linear(features, frozen) + offset, labels)
-            loss = loss + functional.cross_entropy(functional.linear(detached, *psi), labels)
-            loss = loss + functional.cross_entropy(functional.linear(detached, *phi), labels)
-            optimiser.zero_grad(set_to_none=True)
-            loss.backward()
-            optimiser.step()
-    return LocalModel(backbone=shared_state(module), psi=as_head(psi), phi=as_head(phi))
-
-
-def _module(backbone: Tensors, settings: SharedSettings) -> nn.Module:
-    model = settings.model
-    module = build_backbone(model.backbone, image_size=model.image_size, channels=model.channels, seed=0)
-    load_shared_state(module, backbone)
-    return module
-
-
-def _parameters(head: Head, device: torch.device) -> list[nn.Parameter]:
-    tensors = [head.weight] if head.bias is None else [head.weight, head.bias]
-    return [nn.Parameter(tensor.detach().clone().to(device)) for tensor in tensors]
-
-
-def as_head(parameters: list[nn.Parameter]) -> Head:
-    """Return trained parameters, weight first, as a head on the CPU."""
-    weight, *bias = [parameter.detach().cpu().clone() for parameter in parameters]
-    return Head(weight=weight, bias=bias[0] if bias else None)
-
-
-def make_optimiser(parameters: list[nn.Parameter], training: TrainingSettings) -> torch.optim.Optimizer:
-    """Return SGD as the federation sets it; its momentum starts at zero."""
-    return torch.optim.SGD(
-        parameters, lr=training.learning_rate, momentum=training.momentum, weight_decay=training.weight_decay
+    if len(data) == 0:
+        return model
+    purpose = (round_number, client)
+    backbone = trainable_backbone(model.backbone, settings.model, device, batch_statistics=len(data) > 1)
+    psi, phi = trainable(model.psi, device), trainable(model.phi, device)
+    frozen = frozen_head(etf, data.class_counts(), settings.method, device)
+    optimizer = torch.optim.SGD(
+        [*backbone.parameters(), *parameters(psi), *parameters(phi)],
+        lr=settings.training.learning_rate,
+        momentum=settings.training.momentum,
+        weight_decay=settings.training.weight_decay,
     )
+    with seeded(derive_seed(settings.seed, "layers", *purpose), device):
+        for images, labels in epochs_of_batches(
+            data, settings=settings, epochs=settings.training.local_epochs, purpose=purpose, device=device
+        ):
+            with autocast(settings.training, device):
+                features = backbone(images)  # (B, feature_dim)
+            optimizer.zero_grad()
+            local_loss(features.float(), labels, frozen=frozen, psi=psi, phi=phi).backward()
+            optimizer.step()
+    return LocalModel(backbone=trained_state(backbone), psi=trained(psi), phi=trained(phi))
 
 
-def precision(training: TrainingSettings, device: torch.device) -> AbstractContextManager[None]:
-    """Return bf16 autocast where it is asked for, or automatic and the device is CUDA."""
-    bf16 = training.precision == "bf16" or (training.precision == "auto" and device.type == "cuda")
-    return torch.autocast(device.type, dtype=torch.bfloat16, enabled=bf16)
+def frozen_head(etf: Tensor, class_counts: Tensor, method: MethodSettings, device: torch.device) -> Head:
+    """Return S with log pi_k for a bias, or without one where the method has no local prior."""
+    prior = log_prior(class_counts, method.prior_smoothing).to(device) if method.local_prior else None
+    return Head(weight=etf.to(device), bias=prior)
 
 
-class seeded(AbstractContextManager[None]):  # noqa: N801 - reads as a statement: with seeded(...)
-    """Give layers that draw from the global state, such as dropout, a seed of their own, and put the state back.
+def local_loss(features: Tensor, labels: Tensor, *, frozen: Head, psi: Head, phi: Head) -> Tensor:
+    """Return the sum of the three losses.
 
     Args:
-        settings: Hold the root seed.
-        purpose: As for ``shared.seeds.derive_seed``.
+        features: h, (B, feature_dim), float32.
+        labels: y, (B,), int64.
+        frozen: S with log pi_k as its bias, which needs no gradient.
+        psi: The auxiliary global head.
+        phi: The personal head.
     """
-
-    def __init__(self, settings: SharedSettings, *purpose: str | int) -> None:
-        self._seed = derive_seed(settings.seed, "layers", *purpose)
-        self._fork = torch.random.fork_rng()
-
-    def __enter__(self) -> None:
-        """Save the global state and seed it."""
-        self._fork.__enter__()
-        torch.manual_seed(self._seed)
-
-    def __exit__(self, *error: object) -> None:
-        """Restore the global state."""
-        self._fork.__exit__(None, None, None)
+    detached = features.detach()
+    return (
+        functional.cross_entropy(frozen.logits(features), labels)
+        + functional.cross_entropy(psi.logits(detached), labels)
+        + functional.cross_entropy(phi.logits(detached), labels)
+    )

@@ -6,7 +6,8 @@ from torch import Tensor
 
 def row_norms(frame: Tensor) -> Tensor:
     """Return the Euclidean norm of each row, (num_classes,), float64, of a frame (num_classes, feature_dim)."""
-    return torch.linalg.vector_norm(frame.to(torch.float64), dim=1)
+    norms: Tensor = torch.linalg.vector_norm(frame.to(torch.float64), dim=1)
+    return norms
 
 
 def pairwise_angles(frame: Tensor) -> Tensor:

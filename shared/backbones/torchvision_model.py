@@ -43,7 +43,7 @@ def torchvision_features(name: str, *, image_size: int, channels: int) -> nn.Mod
     """
     base, small_stem = name, image_size <= SMALL_IMAGE
     for suffix, forced in STEMS.items():
-        if name.endswith(suffix):
+        if name.endswith(suffix) and "resnet" in name:
             base, small_stem = name.removesuffix(suffix), forced
     if base not in model_names():
         raise LookupError(name)

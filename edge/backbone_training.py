@@ -1,0 +1,38 @@
+"""A backbone while it trains: built from shared tensors on a device, and back to tensors that can be shared."""
+
+import torch
+from torch import nn
+
+from shared.backbones import Backbone, build_backbone
+from shared.settings import ModelSettings
+from shared.tensors import Tensors, load_shared_state, shared_state
+
+
+def trainable_backbone(
+    tensors: Tensors, model: ModelSettings, device: torch.device, *, batch_statistics: bool = True
+) -> Backbone:
+    """Return a backbone with these tensors in training mode, channels last, on ``device``.
+
+    Args:
+        tensors: As from ``shared_state``; not changed.
+        model: Names the architecture.
+        device: Where to train.
+        batch_statistics: Whether BatchNorm takes its statistics from the batch; False keeps the running ones, for a
+            client with a single image, on which a batch has no variance.
+
+    Raises:
+        TransferError: The tensors are of another architecture.
+    """
+    module = build_backbone(model.backbone, image_size=model.image_size, channels=model.channels, seed=0)
+    load_shared_state(module, tensors)
+    module.to(device=device, memory_format=torch.channels_last).train()  # type: ignore[call-overload]
+    if not batch_statistics:
+        for part in module.modules():
+            if isinstance(part, nn.modules.batchnorm._BatchNorm):  # noqa: SLF001 - the only common parent of the three
+                part.eval()
+    return module
+
+
+def trained_state(module: nn.Module) -> Tensors:
+    """Return the module's shared tensors in plain row-major memory, whatever layout it trained in."""
+    return {name: tensor.contiguous() for name, tensor in shared_state(module).items()}
