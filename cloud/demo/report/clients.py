@@ -39,7 +39,7 @@ def clients_figure(result: Result) -> Figure | None:
     return Figure(
         name="clients",
         kicker="What each client gains",
-        heading=heading(measured, baseline),
+        heading=heading(measured),
         caption=words,
         legend=tuple(
             (f"shape-{name} {name}", name) for name in MODELS if any(getattr(c, name) is not None for c in measured)
@@ -49,12 +49,14 @@ def clients_figure(result: Result) -> Figure | None:
     )
 
 
-def heading(clients: Sequence[ClientResult], baseline: ModelName) -> str:
-    """Say on how many clients the personal model wins."""
-    fight = contest(clients, baseline)
-    if not fight.size:
-        return f"{count(len(clients), 'client')}, each on its own images"
-    return f"The personal model beats {BASELINE_NAMES[baseline]} on {len(fight.wins)} of {count(fight.size, 'client')}"
+def heading(clients: Sequence[ClientResult]) -> str:
+    """Say on how many clients the personal model wins, against every baseline: one alone would flatter."""
+    wins = [
+        f"{name} on {len(fight.wins)} of {count(fight.size, 'client')}"
+        for baseline, name in BASELINE_NAMES.items()
+        if (fight := contest(clients, baseline)).size
+    ]
+    return f"The personal model beats {listing(wins)}" if wins else "Each client on its own images"
 
 
 def caption(clients: Sequence[ClientResult]) -> str:

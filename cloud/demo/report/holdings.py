@@ -58,7 +58,7 @@ def heading(held: Holdings) -> str:
     """Say how long the tail is, and how many clients never see some class."""
     most, fewest = held.totals[0], held.totals[-1]
     spread = (
-        f"The largest class has {most / fewest:.3g} times the images of the smallest"
+        f"The largest class has {most / fewest:.{1 if most < 10 * fewest else 0}f} times the images of the smallest"
         if fewest
         else f"The largest class has {count(most, 'training image')}, the smallest none"
     )

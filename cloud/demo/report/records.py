@@ -16,24 +16,43 @@ from cloud.demo.words import gain, percent
 def closing_section(result: Result) -> Element:
     """Return the table a demo ends with, the best model of each row marked."""
     clients = result.pm.per_client
-    headings = ("client", "train", "held out", *MODELS, "over alone", "over generic", "personal head")
-    rows = [_row(c.client, _number(c.num_train_images), str(c.num_images), c, c.head_note) for c in clients]
+    notes = sorted({client.head_note for client in clients if client.head_note})
+    told_once = len(notes) == 1  # the common case: a column that repeats itself would crowd the figures out
+    headings = (
+        "client",
+        "train",
+        "held out",
+        *MODELS,
+        "over alone",
+        "over generic",
+        *(() if told_once else ("personal head",)),
+    )
+    rows = [
+        _row(c.client, _number(c.num_train_images), str(c.num_images), c, None if told_once else c.head_note)
+        for c in clients
+    ]
     trained = [c.num_train_images for c in clients if c.num_train_images is not None]
     total = _row(
         "mean (images: sum)",
         str(sum(trained)) if trained else "-",
         str(sum(c.num_images for c in clients)),
         result.pm.means,
-        "",
+        None if told_once else "",
     )
     total.set("class", "total")
     head = element("tr", *[element("th", heading, scope="col") for heading in headings])
-    table = element("table", element("thead", head), element("tbody", *rows, total), class_="texts-1 closing")
+    table = element(
+        "table",
+        element("thead", head),
+        element("tbody", *rows, total),
+        class_="texts-1" if told_once else "texts-1 closing",
+    )
     return element(
         "section",
         element("p", "The closing table", class_="kicker"),
         element("h2", "Three models on the same held-out images"),
         element("p", "The best of each row is marked. “Over” is the personal model's lead in percentage points."),
+        element("p", f"Every personal head: {notes[0]}.", class_="soft") if told_once else None,
         element("div", table, class_="scroll"),
         id="table",
     )
@@ -43,7 +62,7 @@ def _number(value: int | None) -> str:
     return "-" if value is None else str(value)
 
 
-def _row(name: str, trained: str, held_out: str, figures: ClientResult | Means, note: str) -> Element:
+def _row(name: str, trained: str, held_out: str, figures: ClientResult | Means, note: str | None) -> Element:
     best = best_models(figures)
     cells = [element("td", name), element("td", trained, class_="number"), element("td", held_out, class_="number")]
     for model in MODELS:
@@ -54,7 +73,7 @@ def _row(name: str, trained: str, held_out: str, figures: ClientResult | Means, 
         change = difference(figures, baseline)
         sense = "" if change is None or abs(change) <= TIE else "better" if change > 0 else "worse"
         cells.append(element("td", gain(change), class_=f"number ink {sense}"))
-    return element("tr", *cells, element("td", note, class_="soft"))
+    return element("tr", *cells, None if note is None else element("td", note, class_="soft"))
 
 
 def models_section(result: Result) -> Element | None:

@@ -100,7 +100,7 @@ th { color: var(--soft); font-weight: 600; border-bottom: 1px solid var(--line);
 tbody tr + tr td { border-top: 1px solid var(--line); }
 th:first-child, td:first-child, td:not(.number) { text-align: left; }
 .texts-2 th:nth-child(-n+2), .texts-3 th:nth-child(-n+3), .closing th:last-child { text-align: left; }
-.closing td:last-child { white-space: normal; min-width: 150px; }
+.closing td:last-child { white-space: normal; min-width: 200px; }
 .total td { font-weight: 650; background: var(--track); }
 mark { background: none; color: var(--c); font-weight: 700; }
 mark::after { content: " ●"; font-size: 0.6em; vertical-align: 0.25em; }

@@ -171,6 +171,7 @@ def test_a_personal_model_that_loses_is_said_to_lose() -> None:
     words = Page(render(losing())).words
     assert "Personal models are right 60.0% of the time: 10.0 points below training alone" in words
     assert "15.0 points below the generic model" in words
+    assert "beats training alone on 1 of 2 clients and the generic model on 1 of 2 clients" in words
     assert "wins on 1 of 2 clients and loses on 1 (loses; worst -40.0 points)" in words
 
 
@@ -207,6 +208,15 @@ def test_classes_stand_from_head_to_tail_whatever_their_labels() -> None:
     assert len(order) == 3 * 6  # along two pictures of two widths each, and in the tables behind them
     assert order == ["most", "some", "least"] * 6
     assert "142 training images of “most” and 14 of “least”" in page.words
+
+
+def test_how_personal_heads_came_to_the_final_backbone_is_said_once_or_per_client() -> None:
+    result = sample_result()
+    assert "caught up from round 7" in Page(render(result)).texts
+    same = [replace(client, head_note="trained in the last round") for client in result.pm.per_client]
+    page = Page(render(replace(result, pm=summarise_clients(same))))
+    assert "Every personal head: trained in the last round." in page.texts
+    assert page.words.count("trained in the last round") == 1
 
 
 def test_a_client_that_was_missing_is_named_with_its_round() -> None:
