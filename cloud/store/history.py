@@ -1,10 +1,10 @@
 """Rounds as they stand: rows of four tables put together into the contract's values."""
 
 from collections import defaultdict
-from typing import Any, cast
+from typing import cast
 
-from sqlalchemy import Select, select
-from sqlalchemy.orm import Session
+from sqlalchemy import ColumnElement, select
+from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from cloud.planning import RoundPlan
 from cloud.store.contract import (
@@ -29,17 +29,18 @@ def read_rounds(session: Session, only: int | None = None) -> list[RoundRow]:
         only: Number of the one round wanted; nothing is returned where it does not exist.
     """
     parts: defaultdict[int, list[Participant]] = defaultdict(list)
-    for part in session.scalars(_chosen(select(Participation), Participation, only)):
+    for part in session.scalars(select(Participation).where(_among(Participation.round_number, only))):
         parts[part.round_number].append(_participant(part))
     up: defaultdict[int, dict[str, int]] = defaultdict(dict)
     down: defaultdict[int, dict[str, int]] = defaultdict(dict)
     columns = select(Traffic.round_number, Traffic.client, Traffic.direction, Traffic.bytes)  # most rows, so no objects
-    for number, client, direction, count in session.execute(_chosen(columns, Traffic, only)):
+    for number, client, direction, count in session.execute(columns.where(_among(Traffic.round_number, only))):
         (up if direction == "up" else down)[number][client] = count
     evaluations = {
-        row.round_number: row for row in session.scalars(_chosen(select(EvaluationRow), EvaluationRow, only))
+        row.round_number: row
+        for row in session.scalars(select(EvaluationRow).where(_among(EvaluationRow.round_number, only)))
     }
-    rounds = session.scalars(_chosen(select(Round), Round, only).order_by(Round.round_number))
+    rounds = session.scalars(select(Round).where(_among(Round.round_number, only)).order_by(Round.round_number))
     return [
         _round(
             row,
@@ -74,8 +75,8 @@ def last_committed(session: Session) -> RoundResult:
     return cast("RoundResult", result)  # a committed round has one
 
 
-def _chosen(query: Select[Any], table: type[Any], only: int | None) -> Select[Any]:
-    return query.where(table.round_number >= 1 if only is None else table.round_number == only)
+def _among(round_number: InstrumentedAttribute[int], only: int | None) -> ColumnElement[bool]:
+    return round_number >= 1 if only is None else round_number == only
 
 
 def _participant(part: Participation) -> Participant:
