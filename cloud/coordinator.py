@@ -57,6 +57,7 @@ class Coordinator:
         evaluator: Measures the generic model, or None without images.
         session: Drawn anew at every start.
         progress: Told what happens.
+        upkeep: Called at every turn of the loop: brings the embedded broker back when its process died.
         clock: Monotonic seconds.
     """
 
@@ -67,6 +68,7 @@ class Coordinator:
     evaluator: Evaluator | None
     session: str
     progress: Progress
+    upkeep: Callable[[], None]
     clock: Callable[[], float] = time.monotonic
     _traffic: Traffic = field(init=False)
     _online: dict[str, float] = field(default_factory=dict)
@@ -209,6 +211,7 @@ class Coordinator:
             now = self.clock()
             if now >= end:
                 return False
+            self.upkeep()
             self._address(phase, now)
             event = self.exchange.poll(min(1.0, end - now))
             if event is not None:

@@ -2,7 +2,7 @@
 
 import secrets
 import shlex
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -60,7 +60,7 @@ def start(file: Path) -> SqlRoundStore:
         origin = _start_or_resume(settings, store, blobs)
         etf = decode(blobs.get(origin.etf_blob))["etf"]
         evaluator = _evaluator(settings, etf)
-        endpoint = stack.enter_context(_broker(settings, paths))
+        endpoint, upkeep = stack.enter_context(_broker(settings, paths))
         _write_join(file, settings, paths, endpoint)
         session = secrets.token_hex(8)
         exchange = stack.enter_context(_exchange(shared, endpoint, blobs, session))
@@ -81,6 +81,7 @@ def start(file: Path) -> SqlRoundStore:
             evaluator=evaluator,
             session=session,
             progress=Progress(settings.rounds),
+            upkeep=upkeep,
         ).run()
         return store
 
@@ -127,15 +128,20 @@ def _evaluator(settings: FederationFile, etf: torch.Tensor) -> Evaluator | None:
 
 
 @contextmanager
-def _broker(settings: FederationFile, paths: FederationPaths) -> Iterator[Endpoint]:
-    """Start the embedded broker, or name the operator's own."""
+def _broker(settings: FederationFile, paths: FederationPaths) -> Iterator[tuple[Endpoint, Callable[[], None]]]:
+    """Start the embedded broker, or name the operator's own; with what keeps it alive."""
     if settings.broker.url != "embedded":
-        yield external_endpoint(settings.broker)
+        yield external_endpoint(settings.broker), lambda: None
         return
     broker = EmbeddedBroker()
-    endpoint = broker.start(paths.folder, None)
+
+    def revive() -> None:
+        if not broker.alive():
+            note("the embedded broker died and is started again")
+            broker.start(paths.folder)
+
     try:
-        yield endpoint
+        yield broker.start(paths.folder), revive
     finally:
         broker.stop()
 

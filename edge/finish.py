@@ -103,7 +103,7 @@ def _alone_logits(
 
 
 def _note(never_selected: bool, phi_round: int, final_round: int, epochs: int) -> str:
-    adapted = f", then {epochs} epoch(s) on the final backbone" if epochs else ""
+    adapted = f", then {epochs} epoch{'s' if epochs > 1 else ''} on the final backbone" if epochs else ""
     if never_selected:
         return "never selected: started from the global head" + adapted
     if phi_round < final_round:

@@ -19,7 +19,6 @@ EXTRAS = {
     "onnxscript": "edge",
     "onnxruntime": "gpu",
     "sklearn": "demo",
-    "matplotlib": "demo",
 }
 """Which extra brings a module that was found missing."""
 

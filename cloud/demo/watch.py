@@ -32,7 +32,10 @@ class Watcher:
         if federation is None:
             return
         self._say(federation.waiting_for)
-        for figures in history(self._store.rounds(), self._store.reports())[self._shown :]:
+        reports = self._store.reports()
+        if len(reports) < len(self._store.clients()):
+            reports = []  # a mean over the first few clients would be shown as the mean
+        for figures in history(self._store.rounds(), reports)[self._shown :]:
             if federation.state != "complete" and figures.pm_mean is None:
                 return
             self._display.round_done(figures)
