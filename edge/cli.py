@@ -6,13 +6,10 @@ from typing import Annotated
 
 import typer
 
+from shared.command import Command, new_app
 from shared.output import emit, log_to_stderr
 
-app = typer.Typer(
-    no_args_is_help=True,
-    pretty_exceptions_enable=False,
-    help="Run an agent on a device: it trains on local images, and its personal head never leaves.",
-)
+app = new_app()
 
 
 @app.callback()
@@ -20,21 +17,31 @@ def edge() -> None:
     """Run an agent on a device: it trains on local images, and its personal head never leaves."""
 
 
-@app.command()
+@app.command(cls=Command)
 def run(
     *,
-    join: Annotated[Path, typer.Option(help="join.json, as the coordinator wrote it.")],
-    data: Annotated[str, typer.Option(help="This device's images: folder:DIR with one sub-folder per class.")],
-    state: Annotated[Path, typer.Option(help="A folder of this agent's own; starting again resumes from it.")],
-    client: Annotated[str | None, typer.Option(help="Id of this client; drawn once and kept by default.")] = None,
-    device: Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N.")] = "auto",
-    patience: Annotated[float, typer.Option(help="Seconds without a word from the coordinator.")] = 86400.0,
+    join: Annotated[Path, typer.Option(metavar="FILE", help="join.json, as the coordinator wrote it.")],
+    data: Annotated[
+        str, typer.Option(metavar="SPEC", help="This device's images: folder:DIR with one sub-folder per class.")
+    ],
+    state: Annotated[
+        Path, typer.Option(metavar="DIR", help="A folder of this agent's own; starting again resumes from it.")
+    ],
+    client: Annotated[
+        str | None, typer.Option(metavar="ID", help="Id of this client; drawn once and kept by default.")
+    ] = None,
+    device: Annotated[str, typer.Option(metavar="NAME", help="auto, cpu, cuda or cuda:N.")] = "auto",
+    patience: Annotated[
+        float,
+        typer.Option(metavar="SECONDS", min=1, help="Give up after this long without a word from the coordinator."),
+    ] = 86400.0,
     exit_with_parent: Annotated[bool, typer.Option("--exit-with-parent", hidden=True)] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON envelope at the end.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", metavar="", help="Print one JSON envelope at the end.")] = False,
 ) -> None:
     """Serve a federation until it is complete: train, answer, and export the personal model.
 
-    Example:  fedloge edge run --join join.json --data folder:images --state agent
+    Example:
+        fedloge edge run --join join.json --data folder:images --state agent
     """
     from edge.start import AgentSettings, run_agent  # noqa: PLC0415 - torch loads only when it is needed
     from shared.lifeline import end_with_parent  # noqa: PLC0415

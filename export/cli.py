@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from shared.command import Command, new_app
 from shared.errors import DataError, RoundError, VerificationError
 from shared.output import emit, note
 
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
     from shared.images import LabelledImages
     from shared.settings import ModelSettings
 
-app = typer.Typer(no_args_is_help=True, help="Write models as ONNX files, and check them.")
+app = new_app()
 
 GENERIC_BUNDLE = "generic.bundle.safetensors"
 """What the coordinator writes at every commit."""
@@ -32,10 +33,15 @@ Data = Annotated[
     ),
 ]
 Out = Annotated[Path | None, typer.Option(metavar="FILE", help="Where to write; default: beside the bundle.")]
-Json = Annotated[bool, typer.Option("--json", help="Print one JSON envelope on stdout.")]
+Json = Annotated[bool, typer.Option("--json", metavar="", help="Print one JSON envelope on stdout.")]
 
 
-@app.command(epilog="Example:  fedloge export generic --artifacts coordinator --data digits")
+@app.callback()
+def export() -> None:
+    """Write models as ONNX files, and check that they compute what PyTorch computes."""
+
+
+@app.command(cls=Command)
 def generic(
     *,
     artifacts: Annotated[Path, typer.Option(metavar="DIR", help="The coordinator's folder of models.")],
@@ -43,7 +49,11 @@ def generic(
     out: Out = None,
     as_json: Json = False,
 ) -> None:
-    """Export the generic model of the last committed round."""
+    """Export the generic model of the last committed round.
+
+    Example:
+        fedloge export generic --artifacts coordinator --data digits
+    """
     bundle = artifacts / GENERIC_BUNDLE
     if not bundle.is_file():
         raise RoundError(
@@ -53,7 +63,7 @@ def generic(
     _export(bundle, out or artifacts / "generic.onnx", data, as_json=as_json)
 
 
-@app.command(epilog="Example:  fedloge export personal --state edge-state --data folder:photos")
+@app.command(cls=Command)
 def personal(
     *,
     state: Annotated[Path, typer.Option(metavar="DIR", help="The agent's state folder.")],
@@ -61,7 +71,11 @@ def personal(
     out: Out = None,
     as_json: Json = False,
 ) -> None:
-    """Export this device's personal model."""
+    """Export this device's personal model.
+
+    Example:
+        fedloge export personal --state agent --data folder:images
+    """
     bundle = state / PERSONAL_BUNDLE
     if not bundle.is_file():
         raise RoundError(
@@ -71,11 +85,19 @@ def personal(
     _export(bundle, out or state / "personal.onnx", data, as_json=as_json)
 
 
-@app.command("verify", epilog="Example:  fedloge export verify runs/demo/models/generic.onnx --data digits")
+@app.command("verify", cls=Command)
 def verify_files(
     *,
-    files: Annotated[list[Path], typer.Argument(metavar="FILE...", help="Exported files, each with its record.")],
-    data: Data = None,
+    files: Annotated[
+        list[Path], typer.Argument(metavar="FILE", help="Exported files, each with its record beside it.")
+    ],
+    data: Annotated[
+        str | None,
+        typer.Option(
+            metavar="SPEC",
+            help="Labelled images to recompute the parity on; without it those that the record names, where they are.",
+        ),
+    ] = None,
     bundle: Annotated[
         Path | None, typer.Option(metavar="FILE", help="The source, where it does not stand beside the file.")
     ] = None,
@@ -84,6 +106,10 @@ def verify_files(
     """Check files against their records: digest, loading, and parity where source and images are at hand.
 
     Exits with 8 if any file is not what its record says, after all of them were checked.
+
+    Example:
+        fedloge export verify runs/demo/agents/*/personal.onnx
+        fedloge export verify generic.onnx --data folder:images
     """
     from export.verify import verify  # noqa: PLC0415 - torch and ONNX take seconds to import; --help must not
 

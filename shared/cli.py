@@ -1,16 +1,18 @@
 """The ``fedloge`` command: finds each sub-command by its entry point, and turns errors into lines and exit codes."""
 
+import difflib
 import importlib.metadata
 import sys
-from typing import Any
+from typing import Annotated, Any, Final
 
 import typer
-from typer.core import TyperGroup
 
-from shared.errors import EXIT_CODES, FedlogeError
+from shared.command import Group, echo_block, new_app
+from shared.errors import EXIT_CODES, FedlogeError, UsageError
 from shared.output import emit, note
+from shared.signals import TERMINATED
 
-EXTRAS = {
+EXTRAS: Final = {
     "sqlalchemy": "cloud",
     "alembic": "cloud",
     "amqtt": "cloud",
@@ -19,14 +21,18 @@ EXTRAS = {
     "onnxscript": "edge",
     "onnxruntime": "gpu",
     "sklearn": "demo",
+    "matplotlib": "demo",
 }
 """Which extra brings a module that was found missing."""
 
-INTERRUPTED = 130
+INTERRUPTED: Final = 130
 """Exit code after Ctrl-C: the shell's convention, 128 + SIGINT."""
 
+_WRONG_USAGE: Final[Any] = typer.BadParameter.__base__
+"""What typer raises for a command line that does not parse; which package defines it depends on typer's version."""
 
-class EntryPointGroup(TyperGroup):
+
+class RootGroup(Group):
     """Commands registered under ``fedloge.commands``, each loaded when it is named."""
 
     def list_commands(self, ctx: Any) -> list[str]:
@@ -43,39 +49,66 @@ class EntryPointGroup(TyperGroup):
             return command
         return None
 
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
+        """Find the command, or suggest the nearest name."""
+        near = difflib.get_close_matches(args[0], self.list_commands(ctx), n=1)
+        if near and near[0] != args[0]:
+            ctx.fail(f"no such command: {args[0]}; did you mean {near[0]}?")
+        return super().resolve_command(ctx, args)
 
-def exit_code_table() -> str:
-    """Return the exit codes as lines for the help text, made from the error classes."""
-    rows = ["0   done", "2   wrong usage of the command line"]
-    rows += [f"{error.exit_code:<3} {error.meaning}" for error in EXIT_CODES]
-    rows.append(f"{INTERRUPTED} interrupted")
-    return "\n".join(rows)
+    def format_help(self, ctx: Any, formatter: Any) -> None:
+        """Print the help, then the exit codes."""
+        super().format_help(ctx, formatter)
+        echo_block("Exit codes:", exit_code_table())
 
 
-app = typer.Typer(
-    cls=EntryPointGroup,
-    no_args_is_help=True,
-    pretty_exceptions_enable=False,
-    add_completion=False,
-    epilog="Exit codes:\n\n" + exit_code_table().replace("\n", "\n\n"),
-)
+def exit_code_table() -> tuple[str, ...]:
+    """Return the exit codes and what they mean, one row each, made from the error classes."""
+    meanings = {error.exit_code: error.meaning for error in EXIT_CODES}
+    meanings |= {
+        0: "done",
+        INTERRUPTED: "interrupted by Ctrl-C: start again to resume",
+        TERMINATED: "ended by SIGTERM: start again to resume",
+    }
+    return tuple(f"{code:>3}  {meaning}" for code, meaning in sorted(meanings.items()))
+
+
+app = new_app(group=RootGroup)
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"fedloge {importlib.metadata.version('fedloge')}")
+        raise typer.Exit
 
 
 @app.callback()
-def root() -> None:
+def root(
+    *,
+    version: Annotated[
+        bool, typer.Option("--version", metavar="", help="Print the version.", callback=_print_version, is_eager=True)
+    ] = False,
+) -> None:
     """Personalized models for fleets of edge devices whose data is long-tailed.
 
-    Start with:  fedloge demo
+    Example:
+        fedloge demo
+        fedloge cloud init federation.toml --data folder:images
+        fedloge cloud start federation.toml
+        fedloge edge run --join join.json --data folder:images --state agent
+        fedloge export verify agent/personal.onnx
     """
+    del version
 
 
 def report(error: FedlogeError) -> int:
     """Print one line with the cause and one with the remedy; return the exit code."""
-    note(f"error: {error.message}")
-    if error.remedy:
-        note(f"remedy: {error.remedy}")
+    message, remedy = " ".join(error.message.split()), " ".join(error.remedy.split())
+    note(f"error: {message}")
+    if remedy:
+        note(f"remedy: {remedy}")
     if "--json" in sys.argv:
-        data = {"error": error.message, "remedy": error.remedy, "exit_code": error.exit_code}
+        data = {"error": message, "remedy": remedy, "exit_code": error.exit_code}
         emit(data, as_json=True, status="error")
     return error.exit_code
 
@@ -88,20 +121,36 @@ def missing_extra(error: ModuleNotFoundError) -> FedlogeError | None:
     return FedlogeError(f"{error.name} is not installed", remedy=f"pip install 'fedloge[{extra}]'")
 
 
+def wrong_usage(error: Any) -> UsageError | None:
+    """Return typer's complaint about a command line in our words, or None where it has shown the help instead."""
+    message = str(error.format_message()).strip().rstrip(".")
+    if not message or type(error).__name__ == "NoArgsIsHelpError":
+        return None
+    command = "fedloge" if error.ctx is None else error.ctx.command_path
+    return UsageError(message[0].lower() + message[1:], remedy=f"see: {command} --help")
+
+
 def main() -> None:
     """Run the command line; expected errors end in one line and their exit code, others keep their traceback."""
     try:
-        app(prog_name="fedloge")
+        code = app(prog_name="fedloge", standalone_mode=False) or 0
     except FedlogeError as error:
-        sys.exit(report(error))
-    except KeyboardInterrupt:
-        note("interrupted")
-        sys.exit(INTERRUPTED)
+        code = report(error)
+    except _WRONG_USAGE as error:
+        wrong = wrong_usage(error)
+        code = UsageError.exit_code if wrong is None else report(wrong)
     except ModuleNotFoundError as error:
         expected = missing_extra(error)
         if expected is None:
             raise
-        sys.exit(report(expected))
+        code = report(expected)
+    except KeyboardInterrupt:
+        code = INTERRUPTED
+    except SystemExit as leaving:  # raised by the handler of SIGTERM, after every `finally` block has run
+        code = leaving.code
+    if code in {INTERRUPTED, TERMINATED}:
+        note("interrupted" if code == INTERRUPTED else "ended by SIGTERM")
+    sys.exit(code)
 
 
 if __name__ == "__main__":

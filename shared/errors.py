@@ -3,6 +3,7 @@
 ::
 
     FedlogeError                 1   anything expected that has no narrower class
+    ├── UsageError               2   a command line that does not parse
     ├── SettingsError            3   federation file, join file or option
     ├── DataError                4   images: folder, class, unreadable file
     ├── BrokerError              5   unreachable, refused credentials, taken port
@@ -17,8 +18,8 @@
         ├── TransferError       10   a manifest, a chunk or a blob that does not fit
         └── UpdateRejectedError 10   an update that does not fit its round; carries a reason code
 
-Exit codes 0 (done), 2 (wrong command-line usage) and 130 (interrupted) are the shell's conventions; an
-unexpected error keeps its traceback and exits with 1.
+Exit codes 0 (done), 2 (usage), 130 (Ctrl-C) and 143 (SIGTERM) are the shell's conventions; an unexpected error keeps
+its traceback and exits with 1.
 """
 
 from typing import ClassVar
@@ -33,7 +34,7 @@ class FedlogeError(Exception):
     """
 
     exit_code: ClassVar[int] = 1
-    meaning: ClassVar[str] = "expected failure without a narrower class"
+    meaning: ClassVar[str] = "a failure without a number of its own; with a traceback: our fault"
 
     def __init__(self, message: str, *, remedy: str = "") -> None:
         super().__init__(message)
@@ -41,32 +42,39 @@ class FedlogeError(Exception):
         self.remedy = remedy
 
 
+class UsageError(FedlogeError):
+    """The command line does not parse."""
+
+    exit_code = 2
+    meaning = "wrong usage of the command line: see the command's --help"
+
+
 class SettingsError(FedlogeError):
     """The federation file, the join file or an option does not fit."""
 
     exit_code = 3
-    meaning = "federation file, join file or option does not fit: the message names the key"
+    meaning = "federation file, join file or option does not fit: the message names it"
 
 
 class DataError(FedlogeError):
     """The images cannot be used as they are."""
 
     exit_code = 4
-    meaning = "images missing, unreadable or of an unknown class: the message names the file"
+    meaning = "images missing, unreadable or of an unknown class: the message names them"
 
 
 class BrokerError(FedlogeError):
     """The MQTT broker cannot be used."""
 
     exit_code = 5
-    meaning = "broker unreachable, credentials refused or port taken: check the URL and the join file"
+    meaning = "broker unreachable, login refused or port taken: check URL and join.json"
 
 
 class StoreError(FedlogeError):
     """The database or the journal cannot be used."""
 
     exit_code = 6
-    meaning = "database or journal read-only, of a newer schema, or in use by another process"
+    meaning = "database or journal read-only, of a newer version, foreign, or in use"
 
 
 class AlreadyRunningError(StoreError):
@@ -77,14 +85,14 @@ class RoundError(FedlogeError):
     """A round could not be closed; starting again resumes it."""
 
     exit_code = 7
-    meaning = "a round missed its quorum or nothing is committed yet: start again to resume"
+    meaning = "a round missed its quorum, or nothing is committed yet: start again"
 
 
 class ExportError(FedlogeError):
     """A model was refused: it could not be shown to compute what PyTorch computes."""
 
     exit_code = 8
-    meaning = "a model was refused or a file is not what its record says"
+    meaning = "a model was refused, or a file is not what its record says: export again"
 
 
 class VerificationError(ExportError):
@@ -95,7 +103,7 @@ class ArtifactError(FedlogeError):
     """A file could not be written; what stood there before still stands."""
 
     exit_code = 9
-    meaning = "a file could not be written: disk full or no permission"
+    meaning = "a file could not be written: free space, or choose another folder"
 
 
 class WireError(FedlogeError):
@@ -128,6 +136,7 @@ class UpdateRejectedError(WireError):
 
 EXIT_CODES: tuple[type[FedlogeError], ...] = (
     FedlogeError,
+    UsageError,
     SettingsError,
     DataError,
     BrokerError,
