@@ -4,6 +4,7 @@ import os
 import threading
 
 from cloud.store.contract import RoundStore
+from shared.errors import StoreError
 from tests.stores import CLIENTS, Database, accepted, plan, result, started
 from tests.waiting import wait_until
 
@@ -88,3 +89,29 @@ def test_a_reader_amid_its_reading_does_not_hold_the_writer_up(durable_database:
     assert len(reader.rounds()) == 1
     reader.close()
     store.close()
+
+
+def test_two_writers_wait_for_each_other_and_neither_fails(durable_database: Database) -> None:
+    """The lock allows one coordinator; an operator's shell may still write beside it."""
+    store, other = durable_database.open(), durable_database.open()
+    started(store)
+    failures: list[Exception] = []
+
+    def count(writer: RoundStore) -> None:
+        try:
+            for _ in range(40):
+                writer.add_bytes("anna", up=1, down=0)
+        except StoreError as error:
+            failures.append(error)
+
+    threads = [threading.Thread(target=count, args=(writer,)) for writer in (store, other)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert failures == []
+    federation = store.federation()
+    assert federation is not None
+    assert federation.bytes_up == 80
+    store.close()
+    other.close()
