@@ -41,7 +41,7 @@ def read_account(path: Path) -> Account:
     """
     try:
         return msgspec.json.decode(path.read_bytes(), type=Account)
-    except (OSError, msgspec.DecodeError) as cause:
+    except (OSError, msgspec.DecodeError, UnicodeDecodeError, RecursionError) as cause:
         raise BrokerError(
             f"cannot read the embedded broker's account from {path}: {cause}",
             remedy="remove the file to draw a new port and password; agents then need the new join file",

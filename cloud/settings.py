@@ -1,12 +1,16 @@
 """The federation file: TOML, read once into frozen settings; an unknown key is an error that names it."""
 
+import math
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated, Any, Literal, TypeAlias
+from typing import Annotated, Any, Final, Literal, TypeAlias
 
 import msgspec
 from msgspec import Meta, Struct
 
-from shared.errors import SettingsError
+from shared.complaint import complaint
+from shared.endpoint import Endpoint
+from shared.errors import BrokerError, SettingsError
 from shared.settings import (
     Count,
     Fraction,
@@ -14,6 +18,7 @@ from shared.settings import (
     ModelSettings,
     ReportSettings,
     Seconds,
+    Seed,
     SharedSettings,
     TrainingSettings,
 )
@@ -63,7 +68,7 @@ class BrokerSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
         password_file: A file that holds the password alone.
     """
 
-    url: Annotated[str, Meta(pattern=r"^(embedded|mqtts?://.+)$")] = "embedded"
+    url: str = "embedded"
     username: str | None = None
     password_file: str | None = None
 
@@ -95,7 +100,7 @@ class FederationFile(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     class_names: ClassNames
     class_counts: tuple[Annotated[int, Meta(ge=0)], ...] | None = None
     rounds: Count = 20
-    seed: int = 0
+    seed: Seed = 0
     model: ModelSettings = ModelSettings()
     method: MethodSettings = MethodSettings()
     training: TrainingSettings = TrainingSettings()
@@ -166,29 +171,72 @@ def read_federation(path: Path) -> FederationFile:
         ) from cause
     try:
         settings = msgspec.toml.decode(text, type=FederationFile)
-    except msgspec.DecodeError as cause:
-        raise SettingsError(
-            f"{path}: {cause}", remedy="`fedloge cloud init` writes a file that names every key"
-        ) from cause
-    check(settings)
+    except (msgspec.DecodeError, RecursionError, ValueError) as cause:  # ValueError: an integer of 5,000 digits
+        raise SettingsError(f"{path}: {complaint(cause, FederationFile)}", remedy=_EVERY_KEY) from cause
+    try:
+        check(settings)
+    except SettingsError as error:
+        raise SettingsError(f"{path}: {error.message}", remedy=error.remedy) from error
     return settings
 
 
 def check(settings: FederationFile) -> None:
-    """Refuse values that contradict each other.
+    """Refuse values that are out of range or contradict each other, also where no file was read.
 
     Raises:
         SettingsError: Names the key.
     """
+    try:
+        msgspec.convert(msgspec.to_builtins(settings), FederationFile)
+    except msgspec.ValidationError as cause:
+        raise SettingsError(complaint(cause, FederationFile), remedy=_EVERY_KEY) from cause
+    for key, number in _floats(settings):
+        if not math.isfinite(number):
+            raise SettingsError(f"{key} is {number}, expected a finite number", remedy=f"give {key} a number")
     check_name("federation", settings.federation)
-    names, model = settings.class_names, settings.model
-    if len(set(names)) != len(names):
-        raise SettingsError("class_names holds a name twice")
-    if settings.class_counts is not None and len(settings.class_counts) != len(names):
-        raise SettingsError(f"class_counts has {len(settings.class_counts)} numbers for {len(names)} class_names")
+    _check_lengths(settings)
+    _check_broker(settings.broker)
+
+
+def _check_lengths(settings: FederationFile) -> None:
+    names, counts, model = settings.class_names, settings.class_counts, settings.model
+    twice = sorted({name for name in names if names.count(name) > 1})
+    if twice:
+        raise SettingsError(f"class_names holds {twice[0]!r} twice", remedy="name every class once, in label order")
+    if counts is not None and len(counts) != len(names):
+        raise SettingsError(
+            f"class_counts has {len(counts)} numbers for {len(names)} class_names",
+            remedy="give one number per class, or remove class_counts",
+        )
     for key, values in (("mean", model.mean), ("std", model.std)):
         if len(values) not in {1, model.channels}:
-            raise SettingsError(f"model.{key} has {len(values)} numbers for {model.channels} channels")
+            raise SettingsError(
+                f"model.{key} has {len(values)} numbers for {model.channels} channels",
+                remedy="give one number, or one per channel",
+            )
+
+
+def _check_broker(broker: BrokerSettings) -> None:
+    if broker.url == "embedded":
+        return
+    try:
+        Endpoint(broker.url).address()
+    except BrokerError as error:
+        raise SettingsError(f"broker.url: {error.message}", remedy=f"{error.remedy}; or embedded") from error
+
+
+def _floats(section: Struct, prefix: str = "") -> Iterator[tuple[str, float]]:
+    """Yield every floating-point number with its dotted key."""
+    for field in msgspec.structs.fields(section):
+        value = getattr(section, field.name)
+        if isinstance(value, Struct):
+            yield from _floats(value, f"{prefix}{field.name}.")
+        for number in value if isinstance(value, tuple) else (value,):
+            if isinstance(number, float):
+                yield f"{prefix}{field.name}", number
+
+
+_EVERY_KEY: Final = "`fedloge cloud init` writes a file that names every key"
 
 
 def paths_of(federation_file: Path, settings: FederationFile) -> FederationPaths:

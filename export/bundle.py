@@ -154,7 +154,7 @@ def decode_bundle(payload: bytes, *, origin: str) -> Bundle:
     try:
         tensors = decode(payload)
         header = msgspec.json.decode(_header_json(payload), type=Header)
-    except (FedlogeError, msgspec.DecodeError) as cause:
+    except (FedlogeError, msgspec.DecodeError, UnicodeDecodeError) as cause:
         raise ExportError(f"{origin} is no bundle: {cause}", remedy="export from a bundle that a run wrote") from cause
     if header.schema_version != BUNDLE_VERSION:
         raise ExportError(

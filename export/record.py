@@ -125,7 +125,7 @@ def read_record(path: Path) -> ExportRecord:
         raise VerificationError(f"{beside} has more than {MAX_RECORD_BYTES} bytes: no record", remedy=again)
     try:
         record = msgspec.json.decode(payload, type=ExportRecord)
-    except (msgspec.DecodeError, RecursionError) as cause:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as cause:
         raise VerificationError(f"{beside} is no record of an export: {cause}", remedy=again) from cause
     if record.schema_version != RECORD_VERSION:
         raise VerificationError(

@@ -30,7 +30,7 @@ class _WithExamples:
 
     def __init__(self, *args: Any, help: str | None = None, **kwargs: Any) -> None:  # noqa: A002 - typer's name
         text, self.examples = split_examples(help)
-        super().__init__(*args, help=text, **kwargs)
+        super().__init__(*args, help=text, **kwargs)  # type: ignore[call-arg]
 
     def format_help(self, ctx: Any, formatter: Any) -> None:
         """Print the help, then the examples."""

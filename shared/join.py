@@ -5,6 +5,7 @@ from pathlib import Path
 import msgspec
 from msgspec import Struct
 
+from shared.complaint import complaint
 from shared.endpoint import Endpoint
 from shared.errors import SettingsError
 from shared.topics import check_name
@@ -47,7 +48,9 @@ def read_join(path: Path) -> JoinFile:
             f"cannot read {path}: {cause.strerror or cause}",
             remedy="copy join.json from the coordinator's folder, where `fedloge cloud start` writes it",
         ) from cause
-    except msgspec.DecodeError as cause:
-        raise SettingsError(f"{path} is no join file: {cause}", remedy="copy join.json again") from cause
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as cause:
+        raise SettingsError(
+            f"{path} is no join file: {complaint(cause, JoinFile)}", remedy="copy join.json from the coordinator again"
+        ) from cause
     check_name("federation", join.federation)
     return join

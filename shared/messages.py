@@ -241,5 +241,5 @@ def decode_message(payload: bytes, expected: type[MessageType]) -> MessageType:
         raise MessageError(f"message of {len(payload)} bytes exceeds {MAX_MESSAGE_BYTES}")
     try:
         return msgspec.json.decode(payload, type=expected)
-    except (msgspec.DecodeError, RecursionError) as cause:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as cause:  # a key that is no UTF-8: the second
         raise MessageError(f"message does not parse: {cause}") from cause

@@ -11,6 +11,7 @@ Count: TypeAlias = Annotated[int, Meta(ge=1)]
 Seconds: TypeAlias = Annotated[float, Meta(gt=0)]
 Fraction: TypeAlias = Annotated[float, Meta(gt=0, le=1)]
 Rate: TypeAlias = Annotated[float, Meta(ge=0)]
+Seed: TypeAlias = Annotated[int, Meta(ge=-(2**63), le=2**63 - 1)]
 
 GenericRule: TypeAlias = Literal["etf", "psi", "realigned"]
 """Heads of the generic model: S, the auxiliary global head, or psi' of Eq. (6)."""
@@ -123,7 +124,7 @@ class SharedSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
 
     federation: str
     class_names: tuple[str, ...]
-    seed: int = 0
+    seed: Seed = 0
     model: ModelSettings = ModelSettings()
     method: MethodSettings = MethodSettings()
     training: TrainingSettings = TrainingSettings()
