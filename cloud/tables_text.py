@@ -20,7 +20,10 @@ def status_table(data: Figures) -> RenderableType:
         ("state", data["state"]),
         ("waiting for", data["waiting_for"]),
         ("rounds committed", f"{data['rounds_committed']} of {'?' if planned is None else planned}"),
-        ("clients online", f"{data['clients_online']} of {data['clients_known']}"),
+        (
+            "clients last online" if data["coordinator_running"] is False else "clients online",
+            f"{data['clients_online']} of {data['clients_known']}",
+        ),
         ("received", size(data["bytes_up"])),
         ("sent", size(data["bytes_down"])),
     ]
@@ -30,7 +33,8 @@ def status_table(data: Figures) -> RenderableType:
         rows.append(("open round", _open_round(data["open_round"])))
     if data["evaluation"] is not None:
         evaluation = data["evaluation"]
-        groups = "".join(f", {name} {percent(value)}" for name, value in evaluation["groups"].items())
+        measured = {name: value for name, value in evaluation["groups"].items() if value is not None}
+        groups = "".join(f", {name} {percent(value)}" for name, value in measured.items())
         rows.append((f"generic model, round {evaluation['round']}", percent(evaluation["accuracy"]) + groups))
     if data["reports"]:
         rows.append(("final reports", str(data["reports"])))

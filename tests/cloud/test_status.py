@@ -66,6 +66,17 @@ def test_status_before_the_first_round(tmp_path: Path) -> None:
     store.close()
 
 
+def test_who_is_online_is_old_news_when_no_coordinator_runs(store: RoundStore) -> None:
+    assert "clients last online" in drawn(status_table(status.status(store, running=False)), terminal=False)
+    assert "clients online" in drawn(status_table(status.status(store, running=True)), terminal=False)
+
+
+def test_a_group_without_images_is_not_shown(store: RoundStore) -> None:
+    text = drawn(status_table(status.status(store)), terminal=False)
+    assert "head 90.0 %" in text
+    assert "tail" not in text
+
+
 def test_a_database_without_a_federation_is_no_status(tmp_path: Path) -> None:
     store = sqlite_database(tmp_path).open()
     for ask in (status.status, status.rounds, status.agents, lambda store: status.round_detail(store, 1)):
