@@ -11,16 +11,20 @@ def draft(*, name: str, classes: str, data: str, clients: int, rounds: int) -> F
 
     Args:
         name: Of the federation.
-        classes: Class names separated by commas; used when ``data`` is empty.
+        classes: Class names separated by commas; empty where ``data`` names the images.
         data: Data spec to read class names, size and channels from.
         clients: To wait for before round 1.
         rounds: To train.
 
     Raises:
-        SettingsError: Neither classes nor data was given, or fewer than two classes.
+        SettingsError: Neither classes nor data was given, or both, or fewer than two classes.
         DataError: The images cannot be read.
     """
     participation = ParticipationSettings(clients=clients)
+    if data and classes:
+        raise SettingsError(
+            "--classes and --data were both given", remedy="give one: --data takes the class names from the images"
+        )
     if data:
         splits = read(data, image_size=None, channels=None, class_names=None)
         model = ModelSettings(image_size=splits.image_size, channels=1 if splits.channels == 1 else 3)

@@ -1,5 +1,6 @@
 """The embedded broker seen from the coordinator: started, watched and ended as a child process."""
 
+import importlib.util
 import secrets
 import socket
 import subprocess
@@ -45,6 +46,7 @@ class EmbeddedBroker:
             BrokerError: The port is taken, ``broker.json`` is damaged, or the broker does not come up.
             ArtifactError: The state directory cannot be written.
         """
+        _require_amqtt()
         path, log_path = state_dir / "broker.json", state_dir / "broker.log"
         account = _settle_account(path, port)
         self._process = spawn([sys.executable, "-m", "cloud.broker", path], log_path=log_path)
@@ -83,11 +85,17 @@ class EmbeddedBroker:
         raise BrokerError("the embedded broker ended at its start", remedy=f"see {log_path}")
 
 
+def _require_amqtt() -> None:
+    """Say here, and not in the child's log, that the broker is not installed."""
+    if importlib.util.find_spec("amqtt") is None:
+        raise ModuleNotFoundError("No module named 'amqtt'", name="amqtt")
+
+
 def _settle_account(path: Path, port: int | None) -> Account:
     """Return the account on file with a port that is free, or draw one."""
     if not path.exists():
         if port is not None and not _is_free(port):
-            raise _taken(port)
+            raise _taken(port, path)
         account = draw_account(_free_port() if port is None else port)
         write_durably(path, msgspec.json.encode(account), mode=0o600)
         return account
@@ -98,15 +106,15 @@ def _settle_account(path: Path, port: int | None) -> Account:
     deadline = time.monotonic() + _RELEASE_SECONDS
     while not _is_free(account.port):
         if time.monotonic() > deadline:
-            raise _taken(account.port)
+            raise _taken(account.port, path)
         time.sleep(_POLL_SECONDS)
     return account
 
 
-def _taken(port: int) -> BrokerError:
+def _taken(port: int, path: Path) -> BrokerError:
     return BrokerError(
         f"port {port} is taken",
-        remedy="end the process that holds it, or name another port in the federation file and hand out join.json anew",
+        remedy=f"end the process that holds it, or remove {path} to draw another port and join anew",
     )
 
 

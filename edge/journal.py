@@ -6,9 +6,11 @@ and a file without a row is as if it had never been written.
 
 import sqlite3
 import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import astuple, dataclass
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from shared.errors import StoreError
 
@@ -59,24 +61,52 @@ class Journal:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        try:
+        with self._failures_named():
             path.parent.mkdir(parents=True, exist_ok=True)
             self._db = sqlite3.connect(path, isolation_level=None)
-            self._db.execute("PRAGMA journal_mode = WAL")
-            self._db.execute("PRAGMA synchronous = FULL")  # a power cut must not lose what was acknowledged
-            self._upgrade()
-        except (sqlite3.Error, OSError) as cause:
-            raise StoreError(f"cannot use the journal {path}: {cause}", remedy="check the folder's rights") from cause
+            try:
+                self._open()
+            except BaseException:
+                self._db.close()
+                raise
 
-    def _upgrade(self) -> None:
+    @contextmanager
+    def _failures_named(self) -> Iterator[None]:
+        try:
+            yield
+        except (sqlite3.Error, OSError) as cause:
+            raise StoreError(
+                f"cannot use the journal {self.path}: {cause}",
+                remedy="free space or mend the folder's rights, then start again; if it is damaged: another --state",
+            ) from cause
+
+    def _open(self) -> None:
+        """Make or check the tables before anything is written into a file that may be somebody else's."""
         (version,) = self._db.execute("PRAGMA user_version").fetchone()
+        tables = {name for (name,) in self._db.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
         if version > SCHEMA_VERSION:
             raise StoreError(
                 f"the journal {self.path} has schema {version}, this program knows {SCHEMA_VERSION}",
                 remedy="upgrade fedloge on this device",
             )
+        if tables if version == 0 else "identity" not in tables:
+            raise StoreError(
+                f"{self.path} is no journal: it holds {', '.join(sorted(tables)[:5]) or 'no tables'}",
+                remedy="choose another --state folder",
+            )
+        self._db.execute("PRAGMA journal_mode = WAL")
+        self._db.execute("PRAGMA synchronous = FULL")  # a power cut must not lose what was acknowledged
         if version == 0:
             self._db.executescript(f"BEGIN; {_SCHEMA} PRAGMA user_version = {SCHEMA_VERSION}; COMMIT;")
+
+    def _run(self, statement: str, *values: Any) -> list[Any]:
+        """Run one statement, which is durable when this returns, and return its rows.
+
+        Raises:
+            StoreError: The disk is full, the file is read-only or damaged.
+        """
+        with self._failures_named():
+            return self._db.execute(statement, values).fetchall()
 
     def identify(self, client: str | None, federation: str) -> str:
         """Return this device's client id; it is drawn or taken once, and kept.
@@ -88,11 +118,12 @@ class Journal:
         Raises:
             StoreError: The folder belongs to another client or federation.
         """
-        row = self._db.execute("SELECT client, federation FROM identity").fetchone()
-        if row is None:
+        rows = self._run("SELECT client, federation FROM identity")
+        if not rows:
             chosen = client or f"device-{uuid.uuid4().hex[:12]}"
-            self._db.execute("INSERT INTO identity VALUES (?, ?)", (chosen, federation))
+            self._run("INSERT INTO identity VALUES (?, ?)", chosen, federation)
             return chosen
+        row = rows[0]
         if client not in {None, row[0]} or federation != row[1]:
             raise StoreError(
                 f"{self.path.parent} belongs to client {row[0]} of federation {row[1]}",
@@ -102,11 +133,11 @@ class Journal:
 
     def record(self, trained: TrainedRound) -> None:
         """Record a trained round; its files must be on disk already."""
-        self._db.execute("INSERT OR REPLACE INTO rounds VALUES (?, ?, ?, ?, ?, ?, ?)", astuple(trained))
+        self._run("INSERT OR REPLACE INTO rounds VALUES (?, ?, ?, ?, ?, ?, ?)", *astuple(trained))
 
     def settle(self, round_number: int, outcome: str) -> None:
         """Record what became of a round's update."""
-        self._db.execute("UPDATE rounds SET outcome = ? WHERE round = ?", (outcome, round_number))
+        self._run("UPDATE rounds SET outcome = ? WHERE round = ?", outcome, round_number)
 
     def round(self, round_number: int) -> TrainedRound | None:
         """Return one trained round, or None."""
@@ -117,10 +148,10 @@ class Journal:
         return self._one("SELECT * FROM rounds WHERE round < ? ORDER BY round DESC LIMIT 1", round_number)
 
     def _one(self, query: str, round_number: int) -> TrainedRound | None:
-        row = self._db.execute(query, (round_number,)).fetchone()
-        if row is None:
+        rows = self._run(query, round_number)
+        if not rows:
             return None
-        number, base, update_blob, num_examples, figures, phi_blob, outcome = row
+        number, base, update_blob, num_examples, figures, phi_blob, outcome = rows[0]
         return TrainedRound(
             round_number=number,
             base=base,
@@ -133,23 +164,22 @@ class Journal:
 
     def rounds_trained(self) -> int:
         """Return how many rounds this device trained."""
-        (count,) = self._db.execute("SELECT count(*) FROM rounds").fetchone()
-        return int(count)
+        return int(self._run("SELECT count(*) FROM rounds")[0][0])
 
     def superseded(self, keep_from: int) -> set[str]:
         """Return the files of rounds before ``keep_from`` that no later round names: models, updates and heads."""
-        rows = self._db.execute("SELECT round, base, update_blob, phi_blob FROM rounds").fetchall()
+        rows = self._run("SELECT round, base, update_blob, phi_blob FROM rounds")
         kept = {blob for number, *blobs in rows if number >= keep_from for blob in blobs}
         return {blob for number, *blobs in rows if number < keep_from for blob in blobs} - kept
 
     def record_report(self, round_number: int, model: str, report: str) -> None:
         """Record the final report on a model, as JSON."""
-        self._db.execute("INSERT OR REPLACE INTO reports VALUES (?, ?, ?)", (round_number, model, report))
+        self._run("INSERT OR REPLACE INTO reports VALUES (?, ?, ?)", round_number, model, report)
 
     def report(self, model: str) -> str | None:
         """Return the final report on a model, or None when it has not been made."""
-        row = self._db.execute("SELECT report FROM reports WHERE model = ?", (model,)).fetchone()
-        return None if row is None else str(row[0])
+        rows = self._run("SELECT report FROM reports WHERE model = ?", model)
+        return str(rows[0][0]) if rows else None
 
     def close(self) -> None:
         """Close the journal."""

@@ -12,6 +12,7 @@ from edge.devices import choose_device
 from edge.journal import Journal
 from edge.work import Work
 from shared.blobs import BlobStore
+from shared.data import check_source
 from shared.errors import AlreadyRunningError, ArtifactError
 from shared.exchange import Exchange
 from shared.join import read_join
@@ -51,6 +52,8 @@ def run_agent(settings: AgentSettings) -> tuple[str, str]:
     join = read_join(settings.join_file)
     if settings.client is not None:
         check_name("client", settings.client)
+    check_source(settings.data_spec)
+    device = choose_device(settings.device)
     with ExitStack() as stack:
         _lock(settings.state, stack)
         journal = Journal(settings.state / "agent.sqlite")
@@ -64,7 +67,7 @@ def run_agent(settings: AgentSettings) -> tuple[str, str]:
             journal=journal,
             blobs=blobs,
             heads=BlobStore(settings.state / "heads"),
-            device=choose_device(settings.device),
+            device=device,
         )
         session = secrets.token_hex(8)
         status = lane(join.federation, client, "up", "status")

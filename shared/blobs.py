@@ -63,7 +63,9 @@ class BlobStore:
         try:
             folder.mkdir(parents=True, exist_ok=True)
         except OSError as cause:
-            raise ArtifactError(f"cannot create {folder}: {cause.strerror or cause}") from cause
+            raise ArtifactError(
+                f"cannot create {folder}: {cause.strerror or cause}", remedy="choose another folder, or mend its rights"
+            ) from cause
 
     def path(self, blob: str) -> Path:
         """Return where a blob stands or would stand."""

@@ -2,7 +2,7 @@
 
 from shared.data.held_out import held_out
 from shared.data.pixels import read_image
-from shared.data.spec import read
+from shared.data.spec import check_source, read
 from shared.data.splits import Splits
 
-__all__ = ["Splits", "held_out", "read", "read_image"]
+__all__ = ["Splits", "check_source", "held_out", "read", "read_image"]

@@ -45,14 +45,7 @@ def read_folder(
         DataError: The folder is empty or laid out otherwise, an image cannot be read, or a class is unknown.
         OSError: A folder cannot be listed.
     """
-    if _holds_splits(directory):
-        train, test = _listing(directory / "train"), _listing(directory / "test")
-    else:
-        train, test = _listing(directory), _Listing((), ())
-    if not train.files:
-        where = directory / "train" if _holds_splits(directory) else directory
-        raise DataError(f"{where} holds no images in class sub-folders: {_found(where)}", remedy=f"expected {_LAYOUT}")
-
+    train, test = _list(directory)
     own = tuple(sorted({*train.classes, *test.classes}))
     names = own if class_names is None else class_names
     if image_size is None or channels is None:
@@ -76,6 +69,26 @@ def read_folder(
         image_size=image_size,
         channels=channels,
     )
+
+
+def check_folder(directory: Path) -> None:
+    """Refuse a folder that ``read_folder`` would refuse for its layout; no image is opened.
+
+    Raises:
+        DataError: The folder is empty or laid out otherwise.
+        OSError: A folder cannot be listed.
+    """
+    _list(directory)
+
+
+def _list(directory: Path) -> tuple[_Listing, _Listing]:
+    """Return the files of the train split, at least one, and of the test split."""
+    splits = _holds_splits(directory)
+    where = directory / "train" if splits else directory
+    train, test = _listing(where), _listing(directory / "test") if splits else _Listing((), ())
+    if not train.files:
+        raise DataError(f"{where} holds no images in class sub-folders: {_found(where)}", remedy=f"expected {_LAYOUT}")
+    return train, test
 
 
 def _holds_splits(directory: Path) -> bool:

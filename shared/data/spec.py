@@ -1,11 +1,12 @@
 """Read the images a data SPEC names."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from shared.data.cifar import read_cifar10, read_cifar100
 from shared.data.digits import read_digits
-from shared.data.folder import read_folder
+from shared.data.folder import check_folder, read_folder
 from shared.data.idx import read_fashion_mnist
 from shared.data.splits import Splits, conform
 from shared.errors import DataError
@@ -41,20 +42,47 @@ def read(
         DataError: The SPEC is unknown, its folder is missing, empty or laid out otherwise, an image cannot be read, or
             a class is not the federation's.
     """
+    kind, directory = _parse(spec)
+    if directory is None:
+        return conform(read_digits(), image_size=image_size, channels=channels, class_names=class_names, source=spec)
+    with _readable(directory):
+        if kind == "folder":
+            return read_folder(directory, image_size=image_size, channels=channels, class_names=class_names)
+        splits = _DATA_SETS[kind](directory)
+    return conform(splits, image_size=image_size, channels=channels, class_names=class_names, source=spec)
+
+
+def check_source(spec: str) -> None:
+    """Refuse early, and without opening an image, a SPEC that ``read`` would refuse: unknown, missing or empty.
+
+    Raises:
+        DataError: As in ``read``, as far as it shows without opening an image.
+    """
+    kind, directory = _parse(spec)
+    if directory is not None:
+        with _readable(directory):
+            if kind == "folder":
+                check_folder(directory)
+
+
+def _parse(spec: str) -> tuple[str, Path | None]:
+    """Return the SPEC's kind and its folder; ``digits`` has none."""
     kind, _, where = spec.partition(":")
     if kind == "digits" and not where:
-        return conform(read_digits(), image_size=image_size, channels=channels, class_names=class_names, source=spec)
+        return kind, None
     if kind != "folder" and kind not in _DATA_SETS:
         raise DataError(f"data {spec!r} is unknown", remedy=f"use one of: {KNOWN}")
     if not where:
         raise DataError(f"data {spec!r} names no folder", remedy=f"write {kind}:DIR")
-    directory = Path(where).expanduser()
+    return kind, Path(where).expanduser()
+
+
+@contextmanager
+def _readable(directory: Path) -> Iterator[None]:
+    """Refuse what is no folder, and name the folder where the system does not let us read."""
     try:
         if not directory.is_dir():
             raise DataError(f"{directory} is no folder", remedy="check the path of the data; nothing is downloaded")
-        if kind == "folder":
-            return read_folder(directory, image_size=image_size, channels=channels, class_names=class_names)
-        splits = _DATA_SETS[kind](directory)
+        yield
     except OSError as cause:
         raise DataError(f"{directory} cannot be read: {cause}", remedy="check the folder's permissions") from cause
-    return conform(splits, image_size=image_size, channels=channels, class_names=class_names, source=spec)

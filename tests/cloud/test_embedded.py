@@ -92,7 +92,7 @@ def test_a_port_that_a_stranger_holds_is_named_at_the_first_start_and_after_a_wa
         port = stranger.getsockname()[1]
         with pytest.raises(BrokerError, match=f"port {port} is taken") as caught:
             EmbeddedBroker().start(tmp_path, port)
-        assert "federation file" in caught.value.remedy
+        assert "broker.json" in caught.value.remedy
         assert not (tmp_path / "broker.json").exists()
         stranger.close()
         broker = EmbeddedBroker()
