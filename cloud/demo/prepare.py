@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from cloud.demo.client_folders import write_client_folders, write_evaluation_folder
+from cloud.demo.client_folders import EVALUATION, write_client_folders, write_evaluation_folder
 from cloud.demo.options import DemoOptions
 from cloud.settings import (
     BrokerSettings,
@@ -15,11 +15,14 @@ from cloud.settings import (
     ParticipationSettings,
     check,
     paths_of,
+    read_federation,
 )
+from cloud.store.lock import coordinator_runs
 from cloud.template import render
+from shared.backbones import build_backbone
 from shared.blobs import write_durably
 from shared.data import read
-from shared.errors import ArtifactError
+from shared.errors import AlreadyRunningError, ArtifactError, SettingsError
 from shared.settings import ModelSettings, ReportSettings, TrainingSettings
 from shared.shards import Shards, deal
 
@@ -66,18 +69,20 @@ def prepare(options: DemoOptions) -> Prepared:
     width = len(str(max(0, options.agents - 1)))
     clients = [f"client-{number:0{max(2, width)}d}" for number in range(options.agents)]
     shards = deal(splits, clients=clients, imbalance_factor=options.imbalance, alpha=options.alpha, seed=options.seed)
-    out = claim(options.out)
-    images = write_client_folders(shards.clients, out / "data")
-    evaluation = write_evaluation_folder(shards.evaluation, out / "data")
+    model = ModelSettings(
+        backbone=options.backbone, image_size=splits.image_size, channels=1 if splits.channels == 1 else 3
+    )
     settings = federation_of(
         options,
-        model=ModelSettings(
-            backbone=options.backbone, image_size=splits.image_size, channels=1 if splits.channels == 1 else 3
-        ),
+        model=model,
         class_names=splits.class_names,
         class_counts=tuple(shards.class_counts.tolist()),
-        evaluation=evaluation,
+        evaluation=options.out / "data" / EVALUATION,
     )
+    build_backbone(model.backbone, image_size=model.image_size, channels=model.channels, seed=0)
+    out = claim(options.out)  # from here on a former demo's results are gone: what can be refused was refused above
+    images = write_client_folders(shards.clients, out / "data")
+    write_evaluation_folder(shards.evaluation, out / "data")
     file = out / "federation.toml"
     write_durably(file, render(settings).encode())
     return Prepared(
@@ -134,6 +139,7 @@ def claim(out: Path) -> Path:
 
     Raises:
         ArtifactError: It holds something that is no demo's, or cannot be written.
+        AlreadyRunningError: A demo is at work in it.
     """
     try:
         if out.exists() and any(out.iterdir()):
@@ -141,9 +147,23 @@ def claim(out: Path) -> Path:
                 raise ArtifactError(
                     f"{out} is not empty and no demo made it", remedy="choose another folder with --out"
                 )
+            _refuse_running(out)
             shutil.rmtree(out)
         out.mkdir(parents=True, exist_ok=True)
         (out / MARKER).write_text("made by `fedloge demo`, which may replace this folder\n", encoding="utf-8")
     except OSError as cause:
         raise ArtifactError(f"cannot use {out}: {cause.strerror or cause}", remedy="choose another --out") from cause
     return out
+
+
+def _refuse_running(out: Path) -> None:
+    """Refuse a folder whose coordinator is at work: its demo would lose its files under its feet."""
+    file = out / "federation.toml"
+    if not file.exists():
+        return
+    try:
+        paths = paths_of(file, read_federation(file))
+    except SettingsError:
+        return  # written by a version whose keys have changed since: it is not running any more
+    if coordinator_runs(paths.database, paths.folder):
+        raise AlreadyRunningError(f"a demo is running in {out}", remedy="wait for it, stop it, or choose another --out")
