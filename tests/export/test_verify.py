@@ -182,7 +182,9 @@ def test_another_graph_with_our_metadata_fails_the_parity(exported: Exported) ->
         verify(exported.path, images=make_images())
 
 
-def test_weights_outside_the_file_are_refused(exported: Exported) -> None:
+def test_weights_outside_the_file_are_refused(exported: Exported, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The digest covers one file; the runtime would follow it to another, in the folder it happens to run in."""
+    monkeypatch.chdir(exported.path.parent)
     proto = onnx.load_model_from_string(exported.path.read_bytes())
     tensor = next(tensor for tensor in proto.graph.initializer if tensor.name == "weight")
     (exported.path.parent / "outside.bin").write_bytes(tensor.raw_data)
@@ -190,7 +192,7 @@ def test_weights_outside_the_file_are_refused(exported: Exported) -> None:
     tensor.data_location = onnx.TensorProto.EXTERNAL
     tensor.external_data.add(key="location", value="outside.bin")
     forge(exported, proto.SerializeToString())
-    with pytest.raises(VerificationError):
+    with pytest.raises(VerificationError, match="weights outside: True"):
         verify(exported.path)
 
 
