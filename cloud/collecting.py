@@ -8,7 +8,7 @@ from msgspec import Struct
 from torch import Tensor
 
 from cloud.intake import check_offer, check_update
-from cloud.planning import RoundPlan
+from cloud.plan import RoundPlan
 from cloud.store.contract import RoundRow, RoundStore, UpdateRecord
 from shared.errors import TransferError, UpdateRejectedError
 from shared.exchange import Exchange
@@ -40,17 +40,22 @@ class Collecting:
     time_left: Callable[[], float]
     max_examples: int
     _offers: dict[str, UpdateOffer] = field(default_factory=dict)
+    _waiting: set[str] = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Ask the store once who is waited for: a restart goes on where the round was."""
+        self._waiting = {part.client for part in self._row().participants if part.state == "waiting"}
 
     def task_for(self, client: str) -> Struct | None:
         """Return the training task for a participant whose update is still waited for."""
-        if client not in self.waiting():
+        if client not in self._waiting:
             return None
         left = max(0.0, self.time_left())
         return TrainTask(round=self.plan.round_number, model=self.model, deadline_seconds=left)
 
     def waiting(self) -> list[str]:
         """Return the participants whose update has not come, sorted."""
-        return [part.client for part in self._row().participants if part.state == "waiting"]
+        return sorted(self._waiting)
 
     def accepted(self) -> list[UpdateRecord]:
         """Return the accepted updates in client order."""
@@ -60,7 +65,7 @@ class Collecting:
 
     def done(self) -> bool:
         """Tell whether every participant's fate is settled."""
-        return not self.waiting()
+        return not self._waiting
 
     def answer(self, client: str, message: UpdateOffer | FinalReport | Failure) -> None:
         """Take an offer or a failure; anything else belongs to another phase."""
@@ -76,10 +81,15 @@ class Collecting:
         return row
 
     def _record_failure(self, client: str, failure: Failure) -> None:
-        if failure.client != client or failure.round != self.plan.round_number or client not in self.waiting():
+        if failure.client != client or failure.round != self.plan.round_number or client not in self._waiting:
             return
         log.warning("%s cannot train round %d: %s", client, failure.round, failure.reason)
-        self.store.record_update(failure.round, UpdateRecord(client=client, state="failed", reason=failure.reason))
+        self._settle(UpdateRecord(client=client, state="failed", reason=failure.reason))
+
+    def _settle(self, record: UpdateRecord) -> None:
+        """Record a participant's fate; from here on it is not waited for."""
+        self.store.record_update(self.plan.round_number, record)
+        self._waiting.discard(record.client)
 
     def _consider(self, client: str, offer: UpdateOffer) -> None:
         """Pull a fitting offer; refuse and record any other."""
@@ -139,7 +149,7 @@ class Collecting:
                 size_bytes=offer.payload.size,
                 figures=offer.figures,
             )
-            self.store.record_update(self.plan.round_number, accepted)
+            self._settle(accepted)
             self._receipt(client, offer, accepted=True)
 
     def _reject(self, client: str, offer: UpdateOffer, error: UpdateRejectedError) -> None:
@@ -148,7 +158,7 @@ class Collecting:
         log.warning("refused the update of %s: %s", client, reason)
         self.exchange.blobs.discard(offer.payload.blob)
         if offer.round == self.plan.round_number and client in self.plan.participants and offer.client == client:
-            self.store.record_update(offer.round, UpdateRecord(client=client, state="rejected", reason=reason))
+            self._settle(UpdateRecord(client=client, state="rejected", reason=reason))
         else:
             self.store.record_refusal(client, round_number=offer.round, reason=reason)
         self._receipt(client, offer, accepted=False, reason=reason)

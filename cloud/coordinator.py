@@ -12,7 +12,8 @@ from cloud.evaluation import Evaluator
 from cloud.finishing import Finishing
 from cloud.joining import Joining
 from cloud.phase import Phase
-from cloud.planning import RoundPlan, plan_round
+from cloud.plan import RoundPlan
+from cloud.planning import plan_round
 from cloud.progress import Progress
 from cloud.release import Release
 from cloud.settings import FederationFile

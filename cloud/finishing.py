@@ -42,6 +42,8 @@ class Finishing:
 
     def answer(self, client: str, message: UpdateOffer | FinalReport | Failure) -> None:
         """Record a report, then let the client go; an update that comes now is answered with the final task."""
+        if client not in {row.client for row in self.store.clients()}:
+            return  # it never said hello; it will be told what to do once it has
         if not isinstance(message, FinalReport) or message.client != client or message.round != self.round_number:
             task = self.task_for(client)
             if task is not None:

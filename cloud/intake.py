@@ -5,7 +5,7 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor
 
-from cloud.planning import RoundPlan
+from cloud.plan import RoundPlan
 from shared.errors import UpdateRejectedError
 from shared.messages import UpdateOffer
 

@@ -4,7 +4,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from cloud.planning import RoundPlan
+from cloud.plan import RoundPlan
 from cloud.store.contract import ReportRow, RoundResult
 from shared.output import note
 

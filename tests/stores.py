@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from cloud.planning import RoundPlan
+from cloud.plan import RoundPlan
 from cloud.store.contract import Evaluation, ReportRow, RoundResult, RoundStore, UpdateRecord
 from cloud.store.sql import open_reader, open_store
 from shared.messages import ClientFigures, Groups

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal, Protocol
 
-from cloud.planning import RoundPlan
+from cloud.plan import RoundPlan
 from shared.messages import ClientFigures
 
 UpdateState = Literal["accepted", "rejected", "failed", "late"]

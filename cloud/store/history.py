@@ -6,7 +6,7 @@ from typing import cast
 from sqlalchemy import ColumnElement, select
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
-from cloud.planning import RoundPlan
+from cloud.plan import RoundPlan
 from cloud.store.contract import (
     Evaluation,
     Participant,

@@ -5,7 +5,7 @@ from datetime import datetime
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from cloud.planning import RoundPlan
+from cloud.plan import RoundPlan
 from cloud.store.clients import refuse_unknown
 from cloud.store.contract import RoundResult, UpdateRecord, UpdateState
 from cloud.store.failures import not_started

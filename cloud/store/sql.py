@@ -7,7 +7,7 @@ from datetime import datetime
 from sqlalchemy import Engine
 from sqlalchemy.orm import Session
 
-from cloud.planning import RoundPlan
+from cloud.plan import RoundPlan
 from cloud.store import clients, federation, history, refusals, reports, rounds
 from cloud.store.contract import (
     ClientRow,

@@ -1,4 +1,5 @@
 import math
+from collections.abc import Callable
 
 import pytest
 import torch
@@ -53,7 +54,7 @@ def test_clients_that_changed_nothing_leave_the_model_as_it_was_to_the_byte() ->
         ("not-finite", lambda delta: delta["backbone.w"][0].fill_(float("-inf"))),
     ],
 )
-def test_a_rejected_update_leaves_no_trace(reason: str, damage) -> None:
+def test_a_rejected_update_leaves_no_trace(reason: str, damage: Callable[[Tensors], object]) -> None:
     mean, undisturbed, bad = WeightedMean(BASE), WeightedMean(BASE), update(1)
     for one in (mean, undisturbed):
         one.add(update(2), 5)

@@ -3,12 +3,15 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
+from cloud.plan import RoundPlan
 from cloud.planning import plan_round
 
 CLIENTS = [f"client-{number:02d}" for number in range(20)]
 
 
-def plan(clients: list[str], *, round_number: int = 1, seed: int = 0, fraction: float = 0.3, quorum: float = 0.5):
+def plan(
+    clients: list[str], *, round_number: int = 1, seed: int = 0, fraction: float = 0.3, quorum: float = 0.5
+) -> RoundPlan:
     return plan_round(
         round_number=round_number,
         base_blob="0" * 64,

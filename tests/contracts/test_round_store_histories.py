@@ -6,7 +6,7 @@ from typing import Any
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from cloud.planning import RoundPlan
+from cloud.plan import RoundPlan
 from cloud.store.contract import Evaluation, Participant, RoundResult, RoundRow, UpdateRecord
 from shared.messages import ClientFigures, Groups
 from tests.stores import CLIENTS, NOON, Database, model, started
