@@ -40,7 +40,7 @@ def train_alone(
     Returns:
         The backbone's tensors and the head, on the CPU, float32.
     """
-    backbone = trainable_backbone(initial, settings.model, device, batch_statistics=len(data) > 1)
+    backbone = trainable_backbone(initial, settings, device, batch_statistics=len(data) > 1)
     with seeded(derive_seed(settings.seed, "alone", client), device):
         layer = nn.Linear(backbone.feature_dim, settings.num_classes)
         head = trainable(Head(weight=layer.weight, bias=layer.bias), device)

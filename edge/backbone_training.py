@@ -3,19 +3,20 @@
 import torch
 from torch import nn
 
+from edge.precision import memory_layout
 from shared.backbones import Backbone, build_backbone
-from shared.settings import ModelSettings
+from shared.settings import SharedSettings
 from shared.tensors import Tensors, load_shared_state, shared_state
 
 
 def trainable_backbone(
-    tensors: Tensors, model: ModelSettings, device: torch.device, *, batch_statistics: bool = True
+    tensors: Tensors, settings: SharedSettings, device: torch.device, *, batch_statistics: bool = True
 ) -> Backbone:
-    """Return a backbone with these tensors in training mode, channels last, on ``device``.
+    """Return a backbone with these tensors in training mode on ``device``, laid out as it computes fastest.
 
     Args:
         tensors: As from ``shared_state``; not changed.
-        model: Names the architecture.
+        settings: Name the architecture and the precision.
         device: Where to train.
         batch_statistics: Whether BatchNorm takes its statistics from the batch; False keeps the running ones, for a
             client with a single image, on which a batch has no variance.
@@ -23,9 +24,10 @@ def trainable_backbone(
     Raises:
         TransferError: The tensors are of another architecture.
     """
+    model, layout = settings.model, memory_layout(settings.training, device)
     module = build_backbone(model.backbone, image_size=model.image_size, channels=model.channels, seed=0)
     load_shared_state(module, tensors)
-    module.to(device=device, memory_format=torch.channels_last).train()  # type: ignore[call-overload]
+    module.to(device=device, memory_format=layout).train()  # type: ignore[call-overload]
     if not batch_statistics:
         for part in module.modules():
             if isinstance(part, nn.modules.batchnorm._BatchNorm):  # noqa: SLF001 - the only common parent of the three

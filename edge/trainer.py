@@ -70,7 +70,7 @@ def train_locally(
     if len(data) == 0:
         return model
     purpose = (round_number, client)
-    backbone = trainable_backbone(model.backbone, settings.model, device, batch_statistics=len(data) > 1)
+    backbone = trainable_backbone(model.backbone, settings, device, batch_statistics=len(data) > 1)
     psi, phi = trainable(model.psi, device), trainable(model.phi, device)
     frozen = frozen_head(etf, data.class_counts(), settings.method, device)
     optimizer = torch.optim.SGD(
