@@ -22,8 +22,9 @@ def external_endpoint(broker: BrokerSettings) -> Endpoint:
         return Endpoint(broker.url, username, os.environ.get(PASSWORD_VARIABLE))
     try:
         password = Path(broker.password_file).read_text(encoding="utf-8").rstrip("\r\n")
-    except OSError as cause:
+    except (OSError, UnicodeDecodeError) as cause:
         raise SettingsError(
-            f"cannot read broker.password_file {broker.password_file}: {cause.strerror or cause}"
+            f"cannot read broker.password_file {broker.password_file}: {getattr(cause, 'strerror', None) or cause}",
+            remedy=f"mend the path or the file, or put the password into ${PASSWORD_VARIABLE}",
         ) from cause
     return Endpoint(broker.url, username, password)

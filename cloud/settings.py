@@ -1,6 +1,7 @@
 """The federation file: TOML, read once into frozen settings; an unknown key is an error that names it."""
 
 import math
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal, TypeAlias
@@ -32,7 +33,7 @@ class ParticipationSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fi
 
     Attributes:
         clients: Clients to wait for before round 1.
-        join_deadline_seconds: For them to come; then the federation starts with those that did, at least one.
+        join_deadline_seconds: Wait for them to come; then the federation starts with those that did, at least one.
         fraction: Share of the known clients selected for a round.
         quorum: Share of the selected whose updates close a round at its deadline.
         round_deadline_seconds: From a round's announcement to its close without the missing.
@@ -53,7 +54,7 @@ class EvaluationSettings(Struct, frozen=True, kw_only=True, forbid_unknown_field
     """Labelled images at the coordinator; without ``data`` the generic model's accuracy is absent, never estimated.
 
     Attributes:
-        data: Data spec; its test part is taken where there is one, else all of it.
+        data: folder:DIR or another data spec; its test part is taken where there is one, else all of it.
     """
 
     data: str | None = None
@@ -64,8 +65,8 @@ class BrokerSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
 
     Attributes:
         url: "embedded" starts one on this machine; ``mqtt://host:port`` uses yours.
-        username: For your broker; its password comes from ``password_file`` or ``$FEDLOGE_BROKER_PASSWORD``.
-        password_file: A file that holds the password alone.
+        username: At your broker; the password comes from ``password_file`` or ``$FEDLOGE_BROKER_PASSWORD``.
+        password_file: A file that holds the password alone; a relative path begins where the command is started.
     """
 
     url: str = "embedded"
@@ -89,10 +90,10 @@ class FederationFile(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     """One federation as its operator writes it.
 
     Attributes:
-        federation: Its name.
-        class_names: In label order.
+        federation: Name of the federation: letters, digits, dots, dashes and underscores.
+        class_names: Names of the classes in label order.
         class_counts: Training images per class over all clients, where known: cuts classes into head, medium, tail.
-        rounds: How many.
+        rounds: Communication rounds to train.
         seed: Root of every random draw.
     """
 
@@ -200,6 +201,9 @@ def check(settings: FederationFile) -> None:
 
 def _check_lengths(settings: FederationFile) -> None:
     names, counts, model = settings.class_names, settings.class_counts, settings.model
+    for name in names:
+        if _UNSPEAKABLE.search(name):
+            raise SettingsError(f"class_names holds {name!r}", remedy="use names without control characters, in UTF-8")
     twice = sorted({name for name in names if names.count(name) > 1})
     if twice:
         raise SettingsError(f"class_names holds {twice[0]!r} twice", remedy="name every class once, in label order")
@@ -222,7 +226,11 @@ def _check_broker(broker: BrokerSettings) -> None:
     try:
         Endpoint(broker.url).address()
     except BrokerError as error:
-        raise SettingsError(f"broker.url: {error.message}", remedy=f"{error.remedy}; or embedded") from error
+        raise SettingsError(
+            f"broker.url: {error.message}",
+            remedy="write embedded, mqtt://host:port or mqtts://host:port; the login goes into broker.username and "
+            "broker.password_file, or $FEDLOGE_BROKER_USERNAME and $FEDLOGE_BROKER_PASSWORD",
+        ) from error
 
 
 def _floats(section: Struct, prefix: str = "") -> Iterator[tuple[str, float]]:
@@ -235,6 +243,9 @@ def _floats(section: Struct, prefix: str = "") -> Iterator[tuple[str, float]]:
             if isinstance(number, float):
                 yield f"{prefix}{field.name}", number
 
+
+_UNSPEAKABLE: Final = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
+"""Control characters, and the surrogates that stand for what is no UTF-8 in a folder's name."""
 
 _EVERY_KEY: Final = "`fedloge cloud init` writes a file that names every key"
 

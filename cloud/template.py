@@ -4,7 +4,8 @@ import inspect
 import json
 import re
 import textwrap
-from typing import Any, Final
+from collections.abc import Mapping
+from typing import Any, Final, Literal, get_args, get_origin, get_type_hints
 
 import msgspec
 from msgspec import Struct
@@ -14,6 +15,12 @@ from cloud.settings import FederationFile
 WIDTH: Final = 100
 """Columns of a comment line."""
 
+_HEADER: Final = (
+    "# A FedLoGe federation. Every key stands here with its value; one that is removed takes its default,",
+    "# and one that is not known is an error. Start with: fedloge cloud start FILE",
+    "# Once it has started, a change of anything that decides the shared model is refused by its name.",
+)
+
 _ATTRIBUTE: Final = re.compile(r"^    (\w+): (.*)$")
 
 
@@ -21,11 +28,9 @@ def render(settings: FederationFile) -> str:
     """Return the federation file that reads back as ``settings``.
 
     Args:
-        settings: Values to write; an absent optional key stands in a comment.
+        settings: Values to write; an absent optional key stands in a comment with an example of its value.
     """
-    lines = ["# A FedLoGe federation. Every key stands here with its value; a key that is not known is an error.", ""]
-    lines += _section(settings, "")
-    return "\n".join(lines) + "\n"
+    return "\n".join([*_HEADER, "", *_section(settings, "")]) + "\n"
 
 
 def meanings(section: type[Struct]) -> dict[str, str]:
@@ -42,20 +47,36 @@ def meanings(section: type[Struct]) -> dict[str, str]:
     return found
 
 
-def _section(section: Struct, prefix: str) -> list[str]:
+def examples(settings: FederationFile) -> dict[str, Any]:
+    """Return a value for every key that may be absent, by dotted key, as its reader could use it."""
+    return {
+        "class_counts": tuple(100 for _ in settings.class_names),
+        "evaluation.data": "folder:test-images",
+        "broker.username": "coordinator",
+        "broker.password_file": "broker-password.txt",
+    }
+
+
+def _section(section: Struct, prefix: str, shown: Mapping[str, Any] | None = None) -> list[str]:
     lines: list[str] = []
     nested: list[str] = []
-    words = meanings(type(section))
+    words, types = meanings(type(section)), get_type_hints(type(section))
+    shown = examples(section) if isinstance(section, FederationFile) else shown or {}
     for field in msgspec.structs.fields(section):
-        value = getattr(section, field.name)
+        value, key = getattr(section, field.name), prefix + field.name
         if isinstance(value, Struct):
-            title = prefix + field.name
-            nested += ["", *_comment((inspect.getdoc(type(value)) or "").splitlines()[0]), f"[{title}]"]
-            nested += _section(value, f"{title}.")
+            nested += ["", *_comment((inspect.getdoc(type(value)) or "").splitlines()[0]), f"[{key}]"]
+            nested += _section(value, f"{key}.", shown)
             continue
-        lines += _comment(words.get(field.name, ""))
-        lines.append(f"# {field.name} =" if value is None else f"{field.name} = {_toml(value)}")
+        lines += _comment(" ".join([words.get(field.name, ""), *_choices(types[field.name])]).strip())
+        lines.append(f"# {field.name} = {_toml(shown[key])}" if value is None else f"{field.name} = {_toml(value)}")
     return lines + nested
+
+
+def _choices(kind: Any) -> list[str]:
+    """Return the sentence that lists what a key may be, for one that takes some words or numbers only."""
+    values = get_args(kind) if get_origin(kind) is Literal else ()
+    return ["One of: " + ", ".join(json.dumps(value) for value in values) + "."] if values else []
 
 
 def _comment(words: str) -> list[str]:
@@ -64,5 +85,6 @@ def _comment(words: str) -> list[str]:
 
 
 def _toml(value: Any) -> str:
-    """Write one value; TOML's strings, numbers, booleans and arrays are written as JSON's."""
-    return json.dumps(list(value) if isinstance(value, tuple) else value, ensure_ascii=False)
+    """Write one value; TOML's strings, numbers, booleans and arrays are JSON's, which leaves DEL as it is."""
+    text = json.dumps(list(value) if isinstance(value, tuple) else value, ensure_ascii=False)
+    return text.replace("\x7f", "\\u007f")

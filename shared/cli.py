@@ -103,7 +103,7 @@ def root(
 
 def report(error: FedlogeError) -> int:
     """Print one line with the cause and one with the remedy; return the exit code."""
-    message, remedy = " ".join(error.message.split()), " ".join(error.remedy.split())
+    message, remedy = _line(error.message), _line(error.remedy)
     note(f"error: {message}")
     if remedy:
         note(f"remedy: {remedy}")
@@ -111,6 +111,11 @@ def report(error: FedlogeError) -> int:
         data = {"error": message, "remedy": remedy, "exit_code": error.exit_code}
         emit(data, as_json=True, status="error")
     return error.exit_code
+
+
+def _line(text: str) -> str:
+    """Return text as one line that any terminal and JSON can hold: a file's name may hold anything."""
+    return " ".join(text.encode(errors="backslashreplace").decode().split())
 
 
 def missing_extra(error: ModuleNotFoundError) -> FedlogeError | None:

@@ -47,6 +47,7 @@ class MethodSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     """FedLoGe's knobs; each default's reason stands in the README and in DECISIONS.md.
 
     Attributes:
+        name: The method that is trained.
         gamma: Norm of every row of the frozen sparse ETF classifier; "auto" takes ``24 / sqrt(feature_dim)``, 3 for 64
             features, so that the logit scale does not depend on the backbone's width.
         sparsity: Share of zeros in each row (beta of the paper), lowered where exactness needs it.

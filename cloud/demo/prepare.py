@@ -65,6 +65,7 @@ def prepare(options: DemoOptions) -> Prepared:
         DataError: The images cannot be read.
         SettingsError: The imbalance factor, alpha or the backbone do not fit.
     """
+    _refuse_foreign(options.out)
     splits = read(options.data, image_size=None, channels=None, class_names=None)
     width = len(str(max(0, options.agents - 1)))
     clients = [f"client-{number:0{max(2, width)}d}" for number in range(options.agents)]
@@ -141,29 +142,30 @@ def claim(out: Path) -> Path:
         ArtifactError: It holds something that is no demo's, or cannot be written.
         AlreadyRunningError: A demo is at work in it.
     """
+    _refuse_foreign(out)
     try:
-        if out.exists() and any(out.iterdir()):
-            if not (out / MARKER).exists():
-                raise ArtifactError(
-                    f"{out} is not empty and no demo made it", remedy="choose another folder with --out"
-                )
-            _refuse_running(out)
+        if out.exists():
             shutil.rmtree(out)
-        out.mkdir(parents=True, exist_ok=True)
+        out.mkdir(parents=True)
         (out / MARKER).write_text("made by `fedloge demo`, which may replace this folder\n", encoding="utf-8")
     except OSError as cause:
         raise ArtifactError(f"cannot use {out}: {cause.strerror or cause}", remedy="choose another --out") from cause
     return out
 
 
-def _refuse_running(out: Path) -> None:
-    """Refuse a folder whose coordinator is at work: its demo would lose its files under its feet."""
+def _refuse_foreign(out: Path) -> None:
+    """Refuse a folder that is not a former demo's, or whose demo is at work: it would lose its files under its feet."""
+    try:
+        if not out.exists() or not any(out.iterdir()):
+            return
+    except OSError as cause:
+        raise ArtifactError(f"cannot use {out}: {cause.strerror or cause}", remedy="choose another --out") from cause
+    if not (out / MARKER).exists():
+        raise ArtifactError(f"{out} is not empty and no demo made it", remedy="choose another folder with --out")
     file = out / "federation.toml"
-    if not file.exists():
-        return
     try:
         paths = paths_of(file, read_federation(file))
     except SettingsError:
-        return  # written by a version whose keys have changed since: it is not running any more
+        return  # not written yet, or by a version whose keys have changed since: nothing is running
     if coordinator_runs(paths.database, paths.folder):
         raise AlreadyRunningError(f"a demo is running in {out}", remedy="wait for it, stop it, or choose another --out")
