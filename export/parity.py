@@ -19,7 +19,8 @@ network may differ by; a wrong weight, a missing bias or a forgotten normalisati
 BATCH: Final = 64
 """Images at once: bounds memory."""
 
-Origin: TypeAlias = Literal["held-out", "seeded-random"]
+Origin: TypeAlias = Literal["held-out", "training", "seeded-random"]
+"""Images kept from training; those trained on, where a device holds none out; noise, where there is no image at all."""
 
 
 class ParityResult(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -31,8 +31,8 @@ def export_model(
     Args:
         bundle: What to export.
         images: What to compare on; of more than ``MAX_PARITY_IMAGES``, as many are taken in even steps.
-        images_source: Where they come from, for the record: "held-out", "held-out:SPEC" or "seeded-random:SEED", the
-            last for images made by ``random_images`` with that seed.
+        images_source: Where they come from, for the record: "held-out" or "training", each also with ":SPEC" behind it,
+            or "seeded-random:SEED" for images made by ``random_images`` with that seed.
         path: The exported file; its folder is created.
         source: The bundle's own file, by whose name ``verify`` finds it when it stands in the folder of ``path``.
 
@@ -137,8 +137,8 @@ def describe_images(text: str, *, count: int) -> Images:
     if origin not in get_args(Origin) or (origin == "seeded-random") != rest.isdecimal() or count < 1:
         raise ExportError(
             f"{count} images from {text!r}: expected at least one, "
-            "from 'held-out', 'held-out:SPEC' or 'seeded-random:SEED'"
+            "from 'held-out', 'held-out:SPEC', 'training', 'training:SPEC' or 'seeded-random:SEED'"
         )
-    if origin == "held-out":
-        return Images(origin="held-out", count=count, spec=rest or None)
-    return Images(origin="seeded-random", count=count, seed=int(rest))
+    if origin == "seeded-random":
+        return Images(origin="seeded-random", count=count, seed=int(rest))
+    return Images(origin="training" if origin == "training" else "held-out", count=count, spec=rest or None)

@@ -49,9 +49,9 @@ class Images(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The images the parity was measured on.
 
     Attributes:
-        origin: "held-out" or "seeded-random".
+        origin: "held-out", "training" or "seeded-random".
         count: How many.
-        spec: Data spec of held-out images, where they came by one.
+        spec: Data spec of held-out or training images, where they came by one.
         seed: Of seeded-random images, which can be drawn again.
     """
 

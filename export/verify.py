@@ -75,7 +75,7 @@ def verify(
         return _without_parity(path, record, "its source is not at hand")
     check_metadata(path, session, metadata(source), against="its source")
     found = images(source, record.images) if callable(images) else images
-    origin: Origin = "held-out"
+    origin: Origin = "training" if callable(images) and record.images.origin == "training" else "held-out"
     if found is None and record.images.seed is not None:
         found = random_images(source.model, source.class_names, count=record.images.count, seed=record.images.seed)
         origin = "seeded-random"
