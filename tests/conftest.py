@@ -2,10 +2,14 @@
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
 from tests.brokers import Embedded, Mosquitto, require_mosquitto
+
+if TYPE_CHECKING:
+    from tests.reference import Reference
 
 
 @pytest.fixture
@@ -23,3 +27,12 @@ def mosquitto(tmp_path: Path) -> Iterator[Mosquitto]:
     broker = Mosquitto(tmp_path / "mosquitto")
     yield broker
     broker.stop()
+
+
+@pytest.fixture(scope="session")
+def reference(tmp_path_factory: pytest.TempPathFactory) -> "Iterator[Reference]":
+    """One undisturbed federation of real processes, recorded; run once, and only when a test wants it."""
+    from tests.reference import undisturbed
+
+    with undisturbed(tmp_path_factory.mktemp("reference")) as run:
+        yield run
