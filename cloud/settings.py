@@ -124,10 +124,9 @@ class FederationFile(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
         )
 
     def identity(self) -> dict[str, Any]:
-        """Return what a resumed federation must not change: everything that decides the shared model."""
-        chosen = {"rounds": self.rounds, "fraction": self.participation.fraction, "shared": self.shared()}
-        identity: dict[str, Any] = msgspec.to_builtins(chosen)
-        return identity
+        """Return what a resumed federation must not change, under the file's keys: what decides the shared model."""
+        identity: dict[str, Any] = msgspec.to_builtins(self.shared())
+        return {"rounds": self.rounds, "participation": {"fraction": self.participation.fraction}} | identity
 
 
 class FederationPaths(Struct, frozen=True, kw_only=True):

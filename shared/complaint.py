@@ -7,8 +7,8 @@ from typing import Any, Final, get_type_hints
 import msgspec
 from msgspec import Struct
 
-_UNKNOWN: Final = re.compile(r"Object contains unknown field `(?P<key>.*)`(?: - at `\$\.?(?P<path>.*)`)?")
-_MISSING: Final = re.compile(r"Object missing required field `(?P<key>.*)`(?: - at `\$\.?(?P<path>.*)`)?")
+_UNKNOWN: Final = re.compile(r"Object contains unknown field `(?P<key>.*?)`(?: - at `\$\.?(?P<path>.*)`)?")
+_MISSING: Final = re.compile(r"Object missing required field `(?P<key>.*?)`(?: - at `\$\.?(?P<path>.*)`)?")
 _WRONG: Final = re.compile(r"(?P<what>.*) - at `\$\.?(?P<path>.*)`")
 
 
