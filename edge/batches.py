@@ -6,7 +6,6 @@ import torch
 from torch import Tensor
 
 from edge.augment import augment
-from edge.precision import memory_layout
 from shared.images import LabelledImages, normalise
 from shared.seeds import generator
 from shared.settings import SharedSettings
@@ -42,16 +41,15 @@ def epochs_of_batches(
 
     Args:
         data: At least one image.
-        settings: Say the batch size, the augmentation, the normalisation and the precision.
+        settings: Say the batch size, the augmentation and the normalisation.
         epochs: Passes over the images.
         purpose: Seeds the draws, together with the federation's seed.
         device: Where the batches are wanted.
 
     Yields:
-        Images (B, channels, height, width), float32, normalised; labels (B,), int64.
+        Images (B, channels, height, width), float32, normalised, channels last; labels (B,), int64.
     """
     model, training = settings.model, settings.training
-    layout = memory_layout(training, device)
     order_draws = generator(settings.seed, "order", *purpose)
     augment_draws = generator(settings.seed, "augment", *purpose)
     images = data.images.to(device, non_blocking=True)
@@ -67,4 +65,4 @@ def epochs_of_batches(
                 generator=augment_draws,
             )
             ready = normalise(varied, model.mean, model.std)
-            yield ready.contiguous(memory_format=layout), labels[chosen]
+            yield ready.contiguous(memory_format=torch.channels_last), labels[chosen]

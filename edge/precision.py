@@ -1,6 +1,10 @@
-"""In which number format and memory layout a backbone computes while it trains."""
+"""In which number format a backbone computes while it trains."""
+
+from collections.abc import Callable
+from functools import partial
 
 import torch
+from torch import Tensor, nn
 
 from shared.settings import TrainingSettings
 
@@ -12,19 +16,27 @@ def autocast(training: TrainingSettings, device: torch.device) -> torch.autocast
     processor: 1.5 times the speed of fp32 with AVX-512 BF16 (``benchmarks/local_step.py``, resnet8 at 32 pixels), while
     one without it emulates. Weights, gradients and losses stay fp32 in every case.
     """
-    return torch.autocast(device.type, dtype=torch.bfloat16, enabled=_bf16(training, device))
+    return torch.autocast(device.type, dtype=torch.bfloat16, enabled=in_bf16(training, device))
 
 
-def memory_layout(training: TrainingSettings, device: torch.device) -> torch.memory_format:
-    """Return how images and weights lie in memory: channels last, but row-major for bf16 on the CPU.
-
-    Channels last takes a third off a step in fp32. In bf16 it gains little on the CPU, where torch 2.15 leaves parts
-    of the weight gradient of a strided convolution on a 1x1 map as it found the memory: neither right nor repeatable.
-    """
-    if device.type == "cpu" and _bf16(training, device):
-        return torch.contiguous_format
-    return torch.channels_last
-
-
-def _bf16(training: TrainingSettings, device: torch.device) -> bool:
+def in_bf16(training: TrainingSettings, device: torch.device) -> bool:
+    """Tell whether a backbone computes in bf16."""
     return training.precision == "bf16" or (training.precision == "auto" and device.type == "cuda")
+
+
+def keep_small_maps_in_fp32(backbone: nn.Module) -> None:
+    """Let convolutions compute in fp32 where their input is smaller than their stride, as deep in a net for big images.
+
+    For the CPU in bf16, where torch 2.15 leaves parts of those weight gradients as it found the memory: neither right
+    nor repeatable. A map of a few pixels costs nothing in either format.
+    """
+    for module in backbone.modules():
+        if isinstance(module, nn.Conv2d) and max(module.stride) > 1:
+            module.forward = partial(_forward, module.forward, max(module.stride))  # type: ignore[method-assign]
+
+
+def _forward(forward: Callable[[Tensor], Tensor], stride: int, images: Tensor) -> Tensor:
+    if min(images.shape[2:]) >= stride:
+        return forward(images)
+    with torch.autocast("cpu", enabled=False):
+        return forward(images.float())
