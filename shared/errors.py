@@ -60,7 +60,7 @@ class DataError(FedlogeError):
     """The images cannot be used as they are."""
 
     exit_code = 4
-    meaning = "images missing, unreadable or of an unknown class: the message names them"
+    meaning = "images missing, unreadable or of an unknown class: the message names it"
 
 
 class BrokerError(FedlogeError):

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.command_line.conftest import Fedloge, tree, write_image
+from tests.command_line.conftest import Fedloge, Outcome, tree, write_image
 
 NOTHING: dict[str, bytes] = {}
 
@@ -17,7 +17,7 @@ def state(tmp_path: Path) -> Path:
 def test_an_agent_without_images_is_refused_although_no_broker_is_up(
     fedloge: Fedloge, join: Path, state: Path, tmp_path: Path
 ) -> None:
-    def run(data: str) -> object:
+    def run(data: str) -> Outcome:
         return fedloge("edge", "run", "--join", join, "--data", data, "--state", state, "--json")
 
     (tmp_path / "empty").mkdir()
@@ -34,7 +34,7 @@ def test_an_agent_without_images_is_refused_although_no_broker_is_up(
         "photos": ["data 'photos' is unknown", "folder:DIR"],
     }
     for data, words in cases.items():
-        run(data).refused(4, *words)  # type: ignore[attr-defined]
+        run(data).refused(4, *words)
     assert not state.exists()
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.command_line.conftest import Fedloge
+from tests.command_line.conftest import Fedloge, Outcome
 
 WRONG = {
     "cluod start": ["cluod", "did you mean cloud?", "see: fedloge --help"],
@@ -52,13 +52,13 @@ def test_version_is_the_distributions(fedloge: Fedloge) -> None:
 def test_an_option_that_parses_and_does_not_fit_is_named(
     fedloge: Fedloge, join: Path, images: Path, tmp_path: Path
 ) -> None:
-    def run(*more: str) -> object:
+    def run(*more: str) -> Outcome:
         state = tmp_path / "state"
         return fedloge("edge", "run", "--join", join, "--data", f"folder:{images}", "--state", state, *more, "--json")
 
-    run("--client", "a/b").refused(3, "client 'a/b' cannot be used")  # type: ignore[attr-defined]
-    run("--device", "tpux").refused(3, "device 'tpux' is unknown", "auto")  # type: ignore[attr-defined]
-    run("--device", "cuda:99").refused(3, "cuda:99 was asked for", "--device auto")  # type: ignore[attr-defined]
+    run("--client", "a/b").refused(3, "client 'a/b' cannot be used")
+    run("--device", "tpux").refused(3, "device 'tpux' is unknown", "auto")
+    run("--device", "cuda:99").refused(3, "cuda:99 was asked for", "--device auto")
     assert not (tmp_path / "state").exists()
 
 
@@ -104,7 +104,7 @@ main()
     ],
 )
 def test_a_missing_extra_is_one_line_that_says_how_to_install_it(
-    started: Path, join: Path, images: Path, module: str, line: str, code: int, extra: str
+    started: Path, join: Path, images: Path, *, module: str, line: str, code: int, extra: str
 ) -> None:
     words = line.format(federation=started, join=join, images=images, folder=started.parent).split()
     program = BLOCKER.format(module=module)
