@@ -24,10 +24,11 @@ VARIANTS = {
     "default": Setting(),
     "no local prior": with_method(Setting(), local_prior=False),
     "gamma 0.1, no local prior (the paper's)": with_method(Setting(), gamma=0.1, local_prior=False),
-    "gamma 0.1": with_method(Setting(), gamma=0.1),
-    "gamma 1": with_method(Setting(), gamma=1.0),
+    "gamma 6": with_method(Setting(), gamma=6.0),
     "gamma 10": with_method(Setting(), gamma=10.0),
-    "10 rounds": Setting(rounds=10),
+    "gamma 6, smoothing 1": with_method(Setting(), gamma=6.0, prior_smoothing=1.0),
+    "gamma 1": with_method(Setting(), gamma=1.0),
+    "gamma 0.1": with_method(Setting(), gamma=0.1),
 }
 
 

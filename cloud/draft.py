@@ -1,9 +1,22 @@
 """A first federation file, from class names or from the images themselves."""
 
+from typing import Final
+
 from cloud.settings import FederationFile, ParticipationSettings, check
 from shared.data import read
 from shared.errors import SettingsError
-from shared.settings import ModelSettings
+from shared.settings import ModelSettings, TrainingSettings
+
+CROP_SHARE: Final = 8
+"""Images are padded by an eighth of their size before the random crop: 4 pixels of 32, as is usual for CIFAR."""
+
+
+def augmented_for(model: ModelSettings) -> TrainingSettings:
+    """Return training settings whose augmentation fits the images.
+
+    Grey images are mostly written signs, and a mirrored sign is another sign: they are not mirrored.
+    """
+    return TrainingSettings(crop_padding=model.image_size // CROP_SHARE, horizontal_flip=model.channels == 3)
 
 
 def draft(*, name: str, classes: str, data: str, clients: int, rounds: int) -> FederationFile:
@@ -33,6 +46,7 @@ def draft(*, name: str, classes: str, data: str, clients: int, rounds: int) -> F
             class_names=splits.class_names,
             rounds=rounds,
             model=model,
+            training=augmented_for(model),
             participation=participation,
         )
     else:

@@ -211,6 +211,12 @@ def _check_lengths(settings: FederationFile) -> None:
             f"class_counts has {len(counts)} numbers for {len(names)} class_names",
             remedy="give one number per class, or remove class_counts",
         )
+    padding = settings.training.crop_padding
+    if padding >= model.image_size:
+        raise SettingsError(
+            f"training.crop_padding is {padding}, must be smaller than model.image_size, {model.image_size}",
+            remedy="an eighth of the image size is usual",
+        )
     for key, values in (("mean", model.mean), ("std", model.std)):
         if len(values) not in {1, model.channels}:
             raise SettingsError(

@@ -5,8 +5,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+import msgspec
+
 from cloud.demo.client_folders import EVALUATION, write_client_folders, write_evaluation_folder
 from cloud.demo.options import DemoOptions
+from cloud.draft import augmented_for
 from cloud.settings import (
     BrokerSettings,
     EvaluationSettings,
@@ -23,7 +26,7 @@ from shared.backbones import build_backbone
 from shared.blobs import write_durably
 from shared.data import read
 from shared.errors import AlreadyRunningError, ArtifactError, SettingsError
-from shared.settings import ModelSettings, ReportSettings, TrainingSettings
+from shared.settings import ModelSettings, ReportSettings
 from shared.shards import Shards, deal
 
 MARKER: Final = ".fedloge-demo"
@@ -31,9 +34,6 @@ MARKER: Final = ".fedloge-demo"
 
 DEADLINE_SECONDS: Final = 900.0
 """Longest wait for one round or the reports: a demo's processes are all on this machine."""
-
-CROP_SHARE: Final = 8
-"""Images are padded by an eighth of their size before the random crop: 4 pixels of 32, as is usual for CIFAR."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -112,13 +112,11 @@ def federation_of(
         rounds=options.rounds,
         seed=options.seed,
         model=model,
-        training=TrainingSettings(
+        training=msgspec.structs.replace(
+            augmented_for(model),
             local_epochs=options.local_epochs,
             batch_size=options.batch_size,
             learning_rate=options.learning_rate,
-            crop_padding=model.image_size // CROP_SHARE,
-            # Grey images are mostly written signs, and a mirrored sign is another sign.
-            horizontal_flip=model.channels == 3,
         ),
         participation=ParticipationSettings(
             clients=options.agents,
