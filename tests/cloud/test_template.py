@@ -32,6 +32,7 @@ SHARE = st.floats(min_value=1e-6, max_value=1)
 def federations(draw: st.DrawFn) -> FederationFile:
     names = tuple(draw(st.lists(NAMES, min_size=2, max_size=5, unique=True)))
     channels = draw(st.sampled_from([1, 3]))
+    image_size = draw(st.integers(4, 1024))
     per_channel = st.sampled_from([1, channels])
     return FederationFile(
         federation=draw(st.from_regex(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}", fullmatch=True)),
@@ -41,7 +42,7 @@ def federations(draw: st.DrawFn) -> FederationFile:
         seed=draw(st.integers(-(2**63), 2**63 - 1)),
         model=ModelSettings(
             backbone=draw(TEXT),
-            image_size=draw(st.integers(4, 1024)),
+            image_size=image_size,
             channels=channels,
             mean=tuple(draw(st.lists(st.floats(-1, 1), min_size=(n := draw(per_channel)), max_size=n))),
             std=tuple(draw(st.lists(POSITIVE, min_size=(n := draw(per_channel)), max_size=n))),
@@ -49,7 +50,11 @@ def federations(draw: st.DrawFn) -> FederationFile:
         method=MethodSettings(
             gamma=draw(st.just("auto") | POSITIVE), local_prior=draw(st.booleans()), mask="train-histogram"
         ),
-        training=TrainingSettings(learning_rate=draw(POSITIVE), momentum=draw(st.floats(0, 0.999))),
+        training=TrainingSettings(
+            learning_rate=draw(POSITIVE),
+            momentum=draw(st.floats(0, 0.999)),
+            crop_padding=draw(st.integers(0, image_size - 1)),
+        ),
         participation=ParticipationSettings(fraction=draw(SHARE), round_deadline_seconds=draw(POSITIVE)),
         report=ReportSettings(alone=draw(st.booleans())),
         evaluation=EvaluationSettings(data=draw(st.none() | TEXT)),

@@ -35,6 +35,7 @@ MISTAKES = {
     ),
     "counts of other classes": (r"^# class_counts = .*$", "class_counts = [1, 2]", ["class_counts has 2 numbers for"]),
     "means of other channels": (r"^mean = .*$", "mean = [0.5, 0.5]", ["model.mean has 2 numbers for 1 channels"]),
+    "padding as large as the image": (r"^crop_padding = .*$", "crop_padding = 999", ["training.crop_padding is 999"]),
     "no TOML": (r"^rounds = .*$", "rounds 3", ["line"]),
     "a key twice": (r"^rounds = .*$", "rounds = 3\nrounds = 4", ["Cannot overwrite a value"]),
     "values nested without end": (r"^seed = .*$", "seed = " + "[" * 5000, ["nested too deeply"]),
