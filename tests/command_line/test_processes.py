@@ -8,7 +8,7 @@ import pytest
 
 from cloud.settings import ParticipationSettings
 from cloud.store.lock import coordinator_runs
-from tests.command_line.conftest import Fedloge, Outcome, write_image
+from tests.command_line.conftest import Fedloge, Outcome, tree, write_image
 from tests.federation import Federation, tiny_settings
 
 
@@ -71,3 +71,18 @@ def test_images_that_do_not_fit_the_federation_end_the_agent_and_not_the_coordin
     assert waiting.said("coordinator").endswith("ended by SIGTERM\n")
     assert "Traceback" not in waiting.said("coordinator")
     assert not coordinator_runs(waiting.paths.database, waiting.paths.folder)
+
+
+def test_a_demo_whose_coordinator_is_at_work_keeps_its_folder(fedloge: Fedloge, waiting: Federation) -> None:
+    (waiting.folder / ".fedloge-demo").write_text("")
+    before = tree(waiting.folder / "images")
+    done = fedloge("demo", "--out", waiting.folder, "--json")
+    done.refused(6, f"a demo is running in {waiting.folder}", "--out")
+    assert tree(waiting.folder / "images") == before
+    assert waiting.processes["coordinator"].poll() is None
+
+
+def test_a_demo_tells_what_its_coordinator_died_of(fedloge: Fedloge, tmp_path: Path) -> None:
+    demo: list[str | Path] = ["demo", "--agents", "1", "--rounds", "1", "--out", tmp_path / "demo"]
+    done = fedloge(*demo, "--broker", "mqtt://127.0.0.1:1", "--json")
+    done.refused(5, "coordinator: no broker at 127.0.0.1:1: Connection refused", "check the URL")
