@@ -135,10 +135,12 @@ class Collecting:
             return
         del self._offers[client]
         try:
-            check_update(decode(self.exchange.blobs.get(blob)), like=self.like)
+            check_update(decode(self.exchange.spool.get(blob)), like=self.like)
         except TransferError as error:
+            self.exchange.spool.discard(blob)
             self._reject(client, offer, UpdateRejectedError("encoding", str(error)))
         except UpdateRejectedError as error:
+            self.exchange.spool.discard(blob)  # the same bytes of another client were refused, too
             self._reject(client, offer, error)
         else:
             accepted = UpdateRecord(
@@ -156,7 +158,6 @@ class Collecting:
         """Record a refusal with its reason; the round goes on."""
         reason = f"{error.reason}: {error}"
         log.warning("refused the update of %s: %s", client, reason)
-        self.exchange.blobs.discard(offer.payload.blob)
         if offer.round == self.plan.round_number and client in self.plan.participants and offer.client == client:
             self._settle(UpdateRecord(client=client, state="rejected", reason=reason))
         else:

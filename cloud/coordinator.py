@@ -153,7 +153,7 @@ class Coordinator:
         """Fold the updates in client order, and record the new model together with the round."""
         mean = WeightedMean(collecting.like)
         for record in collecting.accepted():
-            mean.add(decode(self.exchange.blobs.get(record.blob or "")), record.num_examples)
+            mean.add(decode(self.exchange.spool.get(record.blob or "")), record.num_examples)
         tensors = mean.result()
         evaluation = None if self.evaluator is None else self.evaluator.evaluate(unpack(tensors))
         up, down = self._traffic.take()
@@ -171,7 +171,7 @@ class Coordinator:
         self.release.write_bundle(result)
         self.exchange.withdraw(plan.base_blob)
         for record in collecting.accepted():
-            self.exchange.blobs.discard(record.blob or "")
+            self.exchange.spool.discard(record.blob or "")
         self.exchange.abandon()
         self.progress.round_committed(plan, result, missing)
 

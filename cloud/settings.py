@@ -141,6 +141,11 @@ class FederationPaths(Struct, frozen=True, kw_only=True):
         return self.folder / "blobs"
 
     @property
+    def spool(self) -> Path:
+        """Updates of the open round."""
+        return self.folder / "spool"
+
+    @property
     def join_file(self) -> Path:
         """What an agent needs to join."""
         return self.folder / "join.json"

@@ -63,7 +63,7 @@ def start(file: Path) -> SqlRoundStore:
         endpoint, upkeep = stack.enter_context(_broker(settings, paths))
         _write_join(file, settings, paths, endpoint)
         session = secrets.token_hex(8)
-        exchange = stack.enter_context(_exchange(shared, endpoint, blobs, session))
+        exchange = stack.enter_context(_exchange(shared, endpoint, blobs, paths.spool, session))
         release = Release(
             settings=shared,
             paths=paths,
@@ -147,7 +147,9 @@ def _broker(settings: FederationFile, paths: FederationPaths) -> Iterator[tuple[
 
 
 @contextmanager
-def _exchange(shared: SharedSettings, endpoint: Endpoint, blobs: BlobStore, session: str) -> Iterator[Exchange]:
+def _exchange(
+    shared: SharedSettings, endpoint: Endpoint, blobs: BlobStore, spool: Path, session: str
+) -> Iterator[Exchange]:
     """Connect with a last will that says the coordinator is down, and say so in person at the end."""
     status = coordinator_status(shared.federation)
     down = encode_message(CoordinatorPresence(state="down", session=session))
@@ -158,7 +160,7 @@ def _exchange(shared: SharedSettings, endpoint: Endpoint, blobs: BlobStore, sess
         will=(status, down),
     )
     try:
-        yield Exchange(transport, federation=shared.federation, outgoing="down", blobs=blobs)
+        yield Exchange(transport, federation=shared.federation, outgoing="down", blobs=blobs, spool=BlobStore(spool))
     finally:
         transport.publish(status, down, qos=1, retain=True)
         transport.close()

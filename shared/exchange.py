@@ -73,7 +73,9 @@ class Exchange:
         transport: Connected and subscribed.
         federation: Its name.
         outgoing: "down" for the coordinator, "up" for an agent.
-        blobs: Where pulled blobs go and offered ones are read.
+        blobs: Where offered blobs are read.
+        spool: Where pulled blobs go; None puts them beside the offered ones. The coordinator keeps what clients send
+            in a folder of its own: a client chooses its blob's name, and what is refused under it must be no model.
         clock: Monotonic seconds; a test passes its own.
     """
 
@@ -84,10 +86,12 @@ class Exchange:
         federation: str,
         outgoing: Direction,
         blobs: BlobStore,
+        spool: BlobStore | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.transport = transport
         self.blobs = blobs
+        self.spool = blobs if spool is None else spool
         self._federation = federation
         self._outgoing: Direction = outgoing
         self._clock = clock
@@ -176,7 +180,7 @@ class Exchange:
             entry = self._waiting.popleft()
             transfer = next(self._transfers)
             try:
-                pull = Pull(transfer, entry.manifest, self.blobs, now)
+                pull = Pull(transfer, entry.manifest, self.spool, now)
             except TransferError as error:  # the manifest contradicts itself
                 self._events.append(PullFailed(entry.client, entry.manifest.blob, error.message))
                 continue
