@@ -123,7 +123,9 @@ class Coordinator:
             time_left=lambda: end - self.clock(),
             max_examples=self.settings.participation.max_examples,
         )
-        self.store.set_state("training", f"round {plan.round_number}: waits for updates, {plan.deadline_seconds:.0f} s")
+        self.store.set_state(
+            "training", f"round {plan.round_number}: waits for updates, {plan.deadline_seconds:.0f} s at most"
+        )
         self.progress.round_opened(plan)
         complete = self._serve(collecting, end)
         accepted = collecting.accepted()

@@ -31,7 +31,8 @@ class Watcher:
         federation = self._store.federation()
         if federation is None:
             return
-        self._say(federation.waiting_for)
+        # While it trains, each round has a line of its own.
+        self._say("training" if federation.state == "training" else federation.waiting_for)
         reports = self._store.reports()
         if len(reports) < len(self._store.clients()):
             reports = []  # a mean over the first few clients would be shown as the mean
