@@ -15,6 +15,7 @@ help: ## Show this help
 setup: $(VENV)/installed ## Install the project and its tools into .venv
 
 $(VENV)/installed: pyproject.toml
+	@echo "Installing into $(VENV): torch and its companions, a few minutes the first time ..."
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[demo,$(RUNTIME),dev]'
 	@touch $@
