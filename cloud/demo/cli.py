@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from shared.command import Command, new_app
+from shared.errors import UsageError
 from shared.output import console, emit
 
 app = new_app(no_args_is_help=False)
@@ -52,6 +53,8 @@ def demo(
         fedloge demo
         fedloge demo --agents 8 --data folder:images --imbalance 100 --alpha 0.5
     """
+    if str(out).startswith("-"):
+        raise UsageError(f"--out takes a folder, got {out}", remedy="see: fedloge demo --help")
     import msgspec  # noqa: PLC0415 - help must not wait for torch
 
     from cloud.demo.closing import closing_table  # noqa: PLC0415

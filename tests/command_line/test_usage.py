@@ -33,15 +33,17 @@ WRONG = {
     "demo --participation 1.5": ["'--participation'"],
     "demo --seed x": ["'--seed'", "integer"],
     "demo --out": ["--out", "requires an argument"],
+    "demo --out --rounds": ["--out", "got --rounds", "see: fedloge demo --help"],
 }
 
 
 @pytest.mark.parametrize("line", WRONG)
 def test_wrong_usage_is_one_line_that_names_the_option(fedloge: Fedloge, line: str) -> None:
     fedloge(*line.split()).refused(2, *WRONG[line])
-    with_json = fedloge(*line.split(), "--json")
-    with_json.refused(2)
-    assert with_json.out or line == "demo --out"  # there, --json is the folder's name
+    if line != "demo --out":  # whose argument it would be
+        with_json = fedloge(*line.split(), "--json")
+        with_json.refused(2)
+        assert with_json.out
 
 
 def test_version_is_the_distributions(fedloge: Fedloge) -> None:
