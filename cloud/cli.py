@@ -78,14 +78,15 @@ def start(
     Example:
         fedloge cloud start federation.toml
     """
-    from cloud.start import start as run  # noqa: PLC0415
-    from cloud.status import status as figures  # noqa: PLC0415
     from shared.lifeline import end_with_parent  # noqa: PLC0415
     from shared.signals import exit_on_sigterm  # noqa: PLC0415
 
     exit_on_sigterm()
     if exit_with_parent:
-        end_with_parent()
+        end_with_parent()  # before torch is loaded: a parent that dies meanwhile is noticed in time
+    from cloud.start import start as run  # noqa: PLC0415
+    from cloud.status import status as figures  # noqa: PLC0415
+
     log_to_stderr(logging.WARNING)
     store = run(file)
     try:

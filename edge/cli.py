@@ -43,13 +43,14 @@ def run(
     Example:
         fedloge edge run --join join.json --data folder:images --state agent
     """
-    from edge.start import AgentSettings, run_agent  # noqa: PLC0415 - torch loads only when it is needed
     from shared.lifeline import end_with_parent  # noqa: PLC0415
     from shared.signals import exit_on_sigterm  # noqa: PLC0415
 
     exit_on_sigterm()
     if exit_with_parent:
-        end_with_parent()
+        end_with_parent()  # before torch is loaded: a parent that dies meanwhile is noticed in time
+    from edge.start import AgentSettings, run_agent  # noqa: PLC0415
+
     log_to_stderr(logging.INFO)
     settings = AgentSettings(
         join_file=join, data_spec=data, state=state, client=client, device=device, patience_seconds=patience

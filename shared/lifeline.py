@@ -4,6 +4,7 @@ The operating system closes that end whenever and however the parent dies, on ev
 behind, not even by a SIGKILL.
 """
 
+import atexit
 import os
 import signal
 import subprocess
@@ -24,18 +25,27 @@ def end_with_parent() -> None:
     """End this process when its parent does; for a process that ``spawn`` started.
 
     At the parent's death the process sends itself SIGTERM, so its handlers run; what still runs after a grace period
-    is ended without.
+    is ended without. Call it before anything slow is imported, so that a parent that dies meanwhile is noticed.
     """
-    threading.Thread(target=_watch, name="lifeline", daemon=True).start()
+    orphaned = threading.Event()
+    atexit.register(_skip_teardown, orphaned)
+    threading.Thread(target=_watch, args=(orphaned,), name="lifeline", daemon=True).start()
 
 
-def _watch() -> None:
+def _skip_teardown(orphaned: threading.Event) -> None:
+    """End an orphan when its own work is over: taking torch apart took seconds, and no thread can cut that short."""
+    if orphaned.is_set():
+        os._exit(1)
+
+
+def _watch(orphaned: threading.Event) -> None:
     stdin = sys.__stdin__.fileno() if sys.__stdin__ is not None else 0
     try:
         while os.read(stdin, 4096):  # nothing is ever written: the pipe only closes
             pass
     except OSError:  # a pipe that cannot be read is a parent that cannot be watched
         pass
+    orphaned.set()
     os.kill(os.getpid(), signal.SIGTERM)
     threading.Event().wait(_GRACE_SECONDS)
     os._exit(1)
@@ -79,10 +89,11 @@ def end(process: "subprocess.Popen[bytes]", *, grace_seconds: float = PARENT_DEA
         grace_seconds: From SIGTERM to SIGKILL.
     """
     process.terminate()
-    if process.stdin is not None:
-        process.stdin.close()
     try:
         return process.wait(grace_seconds)
     except subprocess.TimeoutExpired:
         process.kill()
         return process.wait()
+    finally:
+        if process.stdin is not None:
+            process.stdin.close()  # closed before, it would tell the child that this process has died
