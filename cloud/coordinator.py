@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import assert_never
 
 from cloud.aggregate import WeightedMean
+from cloud.attendance import Attendance
 from cloud.collecting import Collecting
 from cloud.evaluation import Evaluator
 from cloud.finishing import Finishing
@@ -29,7 +30,6 @@ from shared.messages import (
     Offer,
     Presence,
     UpdateOffer,
-    Welcome,
     decode_message,
     encode_message,
 )
@@ -72,8 +72,7 @@ class Coordinator:
     upkeep: Callable[[], None]
     clock: Callable[[], float] = time.monotonic
     _traffic: Traffic = field(init=False)
-    _online: dict[str, float] = field(default_factory=dict)
-    _sessions: dict[str, str] = field(default_factory=dict)
+    _attendance: Attendance = field(init=False)
 
     def run(self) -> None:
         """Run the federation to its end.
@@ -84,6 +83,13 @@ class Coordinator:
             ExportError: The generic model was refused.
         """
         self._traffic = Traffic(self.exchange.transport, self.settings.federation)
+        self._attendance = Attendance(
+            store=self.store,
+            exchange=self.exchange,
+            progress=self.progress,
+            settings=self.settings.shared(),
+            etf_blob=self.release.etf_blob,
+        )
         self._announce_presence()
         if self.store.last_committed().round_number == 0 and self.store.open_round() is None:
             self._join()
@@ -202,14 +208,14 @@ class Coordinator:
     def _farewell(self, finishing: Finishing) -> None:
         """Stay until every agent has heard its goodbye and left: the broker may end with this process."""
         end = self.clock() + FAREWELL_SECONDS
-        while self._online and (now := self.clock()) < end:
+        while len(self._attendance) and (now := self.clock()) < end:
             event = self.exchange.poll(end - now)
             if event is not None:
                 self._handle(finishing, event)
 
     def _serve(self, phase: Phase, end: float) -> bool:
         """Feed a phase until it is done (True) or its deadline has passed (False)."""
-        self._online = dict.fromkeys(self._online, 0.0)  # everybody hears of the new phase at once
+        self._attendance.forget_addressed()  # everybody hears of the new phase at once
         while not phase.done():
             now = self.clock()
             if now >= end:
@@ -223,12 +229,10 @@ class Coordinator:
 
     def _address(self, phase: Phase, now: float) -> None:
         """Tell every client that is online what it should do, again after a while without an answer."""
-        for client, said_at in self._online.items():
-            if now - said_at >= RESEND_SECONDS or said_at == 0.0:
-                self._online[client] = now
-                task = phase.task_for(client)
-                if task is not None:
-                    self.exchange.send(client, "cmd", task)
+        for client in self._attendance.due(now, after_seconds=RESEND_SECONDS):
+            task = phase.task_for(client)
+            if task is not None:
+                self.exchange.send(client, "cmd", task)
 
     def _handle(self, phase: Phase, event: Event) -> None:
         if isinstance(event, Reconnected):
@@ -247,7 +251,7 @@ class Coordinator:
 
     def _read(self, phase: Phase, event: Received) -> None:
         if event.channel == "status":
-            self._seen(decode_message(event.payload, Presence), event.client)
+            self._attendance.seen(decode_message(event.payload, Presence), event.client)
         elif event.channel == "manifest":
             message: Offer = decode_message(event.payload, Offer)  # type: ignore[arg-type]
             if isinstance(message, Gone):
@@ -257,24 +261,6 @@ class Coordinator:
                 phase.answer(event.client, message)
             else:
                 assert_never(message)
-
-    def _seen(self, presence: Presence, lane_client: str) -> None:
-        """Record who is there; greet whoever came."""
-        if presence.client != lane_client:
-            log.warning("dropped the presence of %s on the lane of %s", presence.client, lane_client)
-            return
-        online = presence.state == "online"
-        if not online and presence.session != self._sessions.get(presence.client):
-            return  # the last will of an earlier life; the client has come back since
-        self._sessions[presence.client] = presence.session
-        is_new = self.store.client_seen(presence.client, online=online)
-        self.progress.client_seen(presence.client, online=online, is_new=is_new)
-        if not online:
-            self._online.pop(presence.client, None)
-            return
-        etf = self.exchange.offer(self.release.etf_blob)
-        self.exchange.send(presence.client, "cmd", Welcome(settings=self.settings.shared(), etf=etf))
-        self._online[presence.client] = 0.0
 
     def _announce_presence(self) -> None:
         presence = CoordinatorPresence(state="up", session=self.session)

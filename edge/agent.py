@@ -163,9 +163,10 @@ class Agent:
         return None
 
     def _welcome(self, welcome: Welcome) -> None:
-        """Learn the federation's settings, and fetch the frozen classifier."""
+        """Learn the federation's settings, say that the images fit them, and fetch the frozen classifier."""
         self._pending = None
         self.work.learn(welcome.settings, etf_blob=welcome.etf.blob)
+        self.exchange.send(self.client, "status", Presence(client=self.client, state="ready", session=self.session))
         if welcome.etf.blob not in self.exchange.blobs:
             self.exchange.pull(self.client, welcome.etf, timeout_seconds=PULL_SECONDS)
 

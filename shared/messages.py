@@ -67,16 +67,16 @@ class Gone(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, tag="g
 
 
 class Presence(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """An agent is there, or, as its last will, is not.
+    """An agent says hello, is ready to train, or, as its last will, is gone.
 
     Attributes:
         client: Its id.
-        state: "online" or "offline".
+        state: "online" asks for the settings, "ready" says that its images fit them, "offline" is the goodbye.
         session: Drawn anew at every start: tells a restart from a repeated message.
     """
 
     client: str
-    state: Literal["online", "offline"]
+    state: Literal["online", "ready", "offline"]
     session: str
 
 

@@ -42,7 +42,7 @@ class Puppet:
             outgoing="up",
             blobs=self.blobs,
         )
-        self.say(Presence(client=client, state="online", session=client))
+        self.say(Presence(client=client, state="ready", session=client))
 
     def say(self, message: Struct) -> None:
         """Send a message as an agent would."""
