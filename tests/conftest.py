@@ -1,5 +1,6 @@
 """Fixtures for the whole suite: brokers that are started for one test and ended after it."""
 
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -10,6 +11,9 @@ from tests.brokers import Embedded, Mosquitto, require_mosquitto
 
 if TYPE_CHECKING:
     from tests.reference import Reference
+
+# A shell gives its background jobs an ignored SIGINT, which every child inherits: tests of Ctrl-C would wait for ever.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture
