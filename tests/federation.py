@@ -8,11 +8,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Self
 
-import msgspec
-
 from cloud.demo.client_folders import write_client_folders
 from cloud.settings import BrokerSettings, FederationFile, ParticipationSettings, paths_of
-from cloud.store.contract import RoundRow
 from cloud.store.sql import SqlRoundStore, open_reader
 from cloud.template import render
 from shared.errors import StoreError
@@ -94,7 +91,7 @@ class Federation:
 
     def start_coordinator(self) -> None:
         """Start the coordinator, also again; return when its agents can be started."""
-        self._spawn("coordinator", ["cloud", "start", self.file, "--json"])
+        self._spawn("coordinator", ["cloud", "start", self.file])
         self.until(self.paths.join_file.exists, "join.json is written")
 
     def start_agent(self, client: str) -> None:
@@ -165,10 +162,6 @@ class Federation:
         """Return the digest of the last committed shared tensors."""
         return self.store.last_committed().blob
 
-    def open_round(self) -> RoundRow | None:
-        """Return the round that is open; None also before the federation has begun."""
-        return self.store.open_round()
-
     def states(self, round_number: int) -> dict[str, str]:
         """Return what became of each participant of a round."""
         row = self.store.round(round_number)
@@ -177,9 +170,3 @@ class Federation:
     def committed(self) -> list[int]:
         """Return the numbers of the committed rounds, as the database has them."""
         return [row.plan.round_number for row in self.store.rounds() if row.state == "committed"]
-
-    def envelope(self) -> dict[str, object]:
-        """Return what the coordinator's last life printed on stdout."""
-        line = next(line for line in reversed(self.said("coordinator").splitlines()) if line.startswith("{"))
-        decoded: dict[str, object] = msgspec.json.decode(line)
-        return decoded
