@@ -7,10 +7,11 @@ from torch import Tensor
 
 from edge.device_data import DeviceData
 from edge.evaluate import features_of, measure
+from edge.first_head import first_head
 from edge.trainer import LocalModel, train_locally
 from shared.heads import Head
 from shared.messages import ClientFigures
-from shared.model import SharedModel, pack, zero_head
+from shared.model import SharedModel, pack
 from shared.prediction import generic_head, personal_head
 from shared.settings import SharedSettings
 from shared.tensors import Tensors
@@ -56,7 +57,9 @@ def run_round(
         client: Seeds this client's draws.
         device: Where to train.
     """
-    own = phi if phi is not None else zero_head(*etf.shape, bias=settings.method.bias)
+    own = phi
+    if own is None:
+        own = first_head(etf, bias=settings.method.bias, seed=settings.seed, client=client)
     figures = measure_received(model, etf=etf, phi=own, data=data, settings=settings, device=device)
     trained = train_locally(
         LocalModel(backbone=model.backbone, psi=model.psi, phi=own),

@@ -32,8 +32,8 @@ class Needle:
 def head_needles(state: Path, *, public: Iterable[Tensor]) -> list[Needle]:
     """Return every row of an agent's heads, and what its exported model adds to what everybody knows.
 
-    The heads in its folder are of the last round and later. The head of a client's *first* round would be no canary: it
-    and psi start from the same zeros and take the same steps, so psi's part of that round's update equals it.
+    The heads in its folder are of the last round and later. Earlier ones are gone from it when the
+    run has ended; that no value of a first round's head is in its update is held by tests/edge/test_first_head.py.
 
     Args:
         state: The agent's folder.
