@@ -4,7 +4,7 @@ import math
 import re
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated, Any, Final, Literal, TypeAlias
+from typing import Annotated, Any, Final, TypeAlias
 
 import msgspec
 from msgspec import Meta, Struct
@@ -266,6 +266,3 @@ def paths_of(federation_file: Path, settings: FederationFile) -> FederationPaths
     return FederationPaths(
         folder=folder, database=settings.store.database or f"sqlite:///{folder / 'federation.sqlite'}"
     )
-
-
-BrokerKind: TypeAlias = Literal["embedded", "external"]

@@ -4,14 +4,13 @@ import torch
 from torch.nn import functional
 
 from edge.batches import split_batches
+from edge.evaluate import features_of
 from edge.head_training import parameters, trainable, trained
-from shared.backbones import build_backbone
-from shared.features import extract_features
 from shared.heads import Head
 from shared.images import LabelledImages
 from shared.seeds import generator
 from shared.settings import SharedSettings
-from shared.tensors import Tensors, load_shared_state
+from shared.tensors import Tensors
 
 
 def catch_up(
@@ -40,10 +39,8 @@ def catch_up(
     """
     if epochs == 0 or len(data) == 0:
         return phi
-    model, training = settings.model, settings.training
-    module = build_backbone(model.backbone, image_size=model.image_size, channels=model.channels, seed=0)
-    load_shared_state(module, backbone)
-    features = extract_features(module, data.images, model, device=device)  # (N, feature_dim)
+    training = settings.training
+    features = features_of(backbone, data, settings.model, device)  # (N, feature_dim)
     head = trainable(phi, torch.device("cpu"))
     optimizer = torch.optim.SGD(
         parameters(head), lr=training.learning_rate, momentum=training.momentum, weight_decay=training.weight_decay

@@ -3,7 +3,6 @@
 import math
 from typing import Annotated, Literal, TypeAlias
 
-import msgspec
 from msgspec import Meta, Struct
 
 Natural: TypeAlias = Annotated[int, Meta(ge=0)]
@@ -135,8 +134,3 @@ class SharedSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     def num_classes(self) -> int:
         """Number of classes, C."""
         return len(self.class_names)
-
-
-def to_json(settings: Struct) -> bytes:
-    """Encode settings as JSON with keys in declaration order: equal settings give equal bytes."""
-    return msgspec.json.encode(settings)
