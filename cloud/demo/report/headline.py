@@ -3,9 +3,9 @@
 from xml.etree.ElementTree import Element
 
 from cloud.demo.comparison import BASELINE_NAMES, MODELS, difference
-from cloud.demo.report.markup import element
-from cloud.demo.words import count, duration, gain, percent, size
+from cloud.report.markup import element
 from cloud.result import Result
+from cloud.words import count, duration, gain, percent, size
 
 MEANINGS = {
     "alone": "trained on the client alone",
