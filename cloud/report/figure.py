@@ -14,12 +14,16 @@ Cell: TypeAlias = "str | Element"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Table:
-    """Headings and rows; the first ``num_texts`` columns hold words, the others numbers."""
+    """Headings and rows; the first ``num_texts`` columns hold words, the others numbers.
+
+    ``dense`` sets many columns closer, and keeps the first in sight where the table scrolls sideways.
+    """
 
     headings: tuple[str, ...]
     rows: tuple[tuple[Cell, ...], ...]
     num_texts: int = 1
     last_is_total: bool = False
+    dense: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -97,7 +101,7 @@ def table_block(table: Table) -> Element:
         )
         for row in table.rows
     ]
-    numbers = f"texts-{table.num_texts}"
+    numbers = f"texts-{table.num_texts}" + (" dense" if table.dense else "")
     return element(
         "div", element("table", element("thead", head), element("tbody", *body), class_=numbers), class_="scroll"
     )

@@ -130,6 +130,6 @@ def _groups(gm: GenericResult, classes: Sequence[ClassAccuracy], start: float, s
         marks.append(rule(left, up(mean), right, up(mean), "mean"))
         marks.append(rule(left, TOP - 26, right, TOP - 26, f"bracket {name}"))
         texts = (f"{name}: mean {percent(mean)}", f"{name} {100 * mean:.0f}%", f"{100 * mean:.0f}%")
-        text = next((text for text in texts if text_width(text, 13) <= right - left), "")
+        text = next((text for text in texts if text_width(text, 14.5) <= right - left), "")
         marks.append(label((left + right) / 2, TOP - 32, text, f"middle strong ink {name}"))
     return marks

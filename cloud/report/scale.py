@@ -48,8 +48,8 @@ def ticks(high: float, intervals: int) -> list[float]:
 
 
 def span_ticks(low: float, high: float, intervals: int) -> list[float]:
-    """Return round values within [low, high]; none may be 0."""
-    step = round_step(high - low, intervals)
+    """Return round values within [low, high], the range of ``widened`` among others; none may be 0."""
+    step = round_step(high - low, intervals + 2)  # widening adds up to two steps
     return [index * step for index in range(math.ceil(low / step - 1e-9), math.floor(high / step + 1e-9) + 1)]
 
 
