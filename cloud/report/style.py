@@ -86,7 +86,8 @@ svg { display: block; width: 100%; height: auto; font-size: 13px; font-variant-n
 .leader { stroke: var(--soft); stroke-width: 1; opacity: 0.7; }
 .ray { stroke: var(--c); stroke-width: 1.2; opacity: 0.6; } .stroke.behind { stroke-width: 1.5; stroke-dasharray: 3 4; }
 .reach { stroke: var(--c); stroke-width: 2; stroke-linecap: round; }
-.whisker.under { stroke: var(--page); stroke-width: 4; } .whisker { stroke: var(--ink); stroke-width: 1.5; } .median { stroke: var(--ink); stroke-width: 2; }
+.whisker { stroke: var(--ink); stroke-width: 1.5; } .whisker.under { stroke: var(--page); stroke-width: 4; }
+.median { stroke: var(--ink); stroke-width: 2; }
 .bracket { stroke: var(--c); stroke-width: 3; stroke-linecap: round; }
 .row { fill: transparent; } .row.emphasis { fill: var(--track); opacity: 0.7; }
 .line-of-row:hover .row { fill: var(--track); }

@@ -73,19 +73,18 @@ def tables_section(comparison: Comparison, methods: Sequence[Compared]) -> Eleme
 
 def explanation(comparison: Comparison, first: str) -> str:
     """Return what the columns mean."""
-    seeds = max((len(by_seed) for by_seed in comparison.runs.values()), default=0)
-    text = (
-        f"The best mean of each column is marked. Lead: points by which {first} is ahead of the method, paired by seed,"
-        " with the 95% interval in brackets; bold where the interval leaves out 0; one that holds 0 proves no difference."
-    )
-    if seeds < 2:
-        text += " One seed says nothing about the spread, so there is no interval."
-    text += (
-        " Worst tenth: mean PM of the clients served worst. New classes: PM where part of each client's images are of"
-        " classes it never trained on. Generic, local: the generic model on the same local images. Clients hurt: those whose personal model is worse than the generic one, mean"
-        " over seeds."
-    )
-    return text
+    sentences = [
+        "The best mean of each column is marked.",
+        f"Lead: points by which {first} is ahead of the method, paired by seed, with the 95% interval in brackets.",
+        "A bold one's interval leaves out 0; one that holds 0 proves no difference.",
+        "Worst tenth: mean PM of the clients served worst.",
+        "New classes: PM where part of each client's images are of classes it never trained on.",
+        "Generic, local: the generic model on the same local images as PM.",
+        "Clients hurt: those whose personal model is worse than the generic one, mean over seeds.",
+    ]
+    if max((len(by_seed) for by_seed in comparison.runs.values()), default=0) < 2:
+        sentences.insert(3, "One seed says nothing about the spread, so there is no interval.")
+    return " ".join(sentences)
 
 
 def notes(methods: Sequence[Compared]) -> list[Element]:

@@ -58,8 +58,8 @@ def heading(others: Sequence[Compared], first: str) -> str:
 def caption(others: Sequence[Compared], first: str) -> str:
     """Return how to read it, and where the first method is behind."""
     sentences = [
-        f"Points: mean over seeds of {first} minus the method on the same seed, in percentage points. Lines: 95%"
-        " intervals; one that crosses 0 proves no difference. An arrow: the interval goes on beyond the axis."
+        f"Points: mean over seeds of {first} minus the method on the same seed, in percentage points.",
+        "Lines: 95% intervals; one that crosses 0 proves no difference; an arrow goes on beyond the axis.",
     ]
     for name, _, lead_of in LEADS:
         behind = [m.name for m in others if (lead := lead_of(m.summary)) is not None and lead.mean < 0]
