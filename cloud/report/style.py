@@ -115,8 +115,8 @@ tbody tr + tr td { border-top: 1px solid var(--line); }
 th:first-child, td:first-child, td:not(.number) { text-align: left; }
 .texts-2 th:nth-child(-n+2), .texts-3 th:nth-child(-n+3), .closing th:last-child { text-align: left; }
 .closing td:last-child { white-space: normal; min-width: 200px; }
-.dense { font-size: 13px; } .dense th { white-space: normal; vertical-align: bottom; min-width: 3.4em; }
-.dense th, .dense td { padding: 7px 6px; } .dense mark::after { content: "●"; }
+.dense { font-size: 12.5px; } .dense th { white-space: normal; vertical-align: bottom; min-width: 3.4em; }
+.dense th, .dense td { padding: 7px 5px; } .dense mark::after { content: "●"; }
 .dense th:first-child, .dense td:first-child { position: sticky; left: 0; background: var(--card); padding-left: 12px; }
 .total td { font-weight: 650; background: var(--track); }
 mark { background: none; color: var(--c); font-weight: 700; }

@@ -1,17 +1,18 @@
 """One method of a comparison, as its pictures need it."""
 
 import statistics
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from cloud.lab.comparison import Comparison
+from cloud.lab.final import NOTHING_PERSONAL
 from cloud.lab.summary import MethodSummary
 from cloud.result import Result
 
 NO_HEAD = "†"
 """Marks generic figures of a method without a shared head."""
 
-NOTHING_PERSONAL = "‡"
+NO_PART = "‡"
 """Marks personal figures of a method without a trained personal part."""
 
 
@@ -53,6 +54,27 @@ class Compared:
         """What stands in for a personal part; "" where there is one."""
         return next((run.lab.personal_note for run in self.runs.values() if run.lab is not None), "")
 
+    @property
+    def generic_mark(self) -> str:
+        """Sign of a generic figure that is a stand-in, else ""."""
+        return NO_HEAD if self.generic_note else ""
+
+    @property
+    def personal_mark(self) -> str:
+        """Sign of a personal figure without a trained personal part, else ""."""
+        return NO_PART if self.personal_note else ""
+
+    @property
+    def is_generic(self) -> bool:
+        """Whether clients answer by the generic model itself, so that none can be hurt."""
+        return self.personal_note == NOTHING_PERSONAL
+
+    @property
+    def worst_tenth(self) -> float | None:
+        """Mean over seeds of the mean PM of each seed's worst tenth of clients."""
+        found = self.summary.figures.get("pm_worst")
+        return None if found is None else found.mean
+
     def over_seeds(self, figure: Callable[[Result], float | None]) -> dict[int, float]:
         """Return a figure by seed, where it was measured."""
         found = {seed: figure(result) for seed, result in sorted(self.runs.items())}
@@ -75,6 +97,17 @@ class Compared:
 
 def _range(values: list[float]) -> Range:
     return Range(low=min(values), mean=statistics.fmean(values), high=max(values))
+
+
+def mark_notes(methods: Sequence[Compared], *, generic: bool = False, personal: bool = False) -> list[str]:
+    """Return a sentence for every reason behind a mark, with the methods it is about."""
+    told: dict[str, list[str]] = {}
+    for method in methods:
+        if generic and method.generic_note:
+            told.setdefault(f"{NO_HEAD} {method.generic_note}", []).append(method.name)
+        if personal and method.personal_note:
+            told.setdefault(f"{NO_PART} {method.personal_note}", []).append(method.name)
+    return [f"{note} ({', '.join(names)})." for note, names in told.items()]
 
 
 def compared(comparison: Comparison) -> list[Compared]:

@@ -1,12 +1,12 @@
 """The comparison as tables: the generic models, the personal models, the best of each column marked."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 from xml.etree.ElementTree import Element
 
 from cloud.lab.comparison import Comparison
-from cloud.lab.report.compared import NO_HEAD, NOTHING_PERSONAL, Compared
+from cloud.lab.report.compared import Compared, mark_notes
 from cloud.lab.summary import MethodSummary
 from cloud.lab.tables import difference, with_spread
 from cloud.report.figure import Cell, Table, table_block, titled
@@ -40,7 +40,7 @@ GENERIC: Final = (
     Column(key="gm_tail", heading="tail"),
     Column(key="f1", heading="macro-F1"),
     Column(key="ece", heading="calibration error", best=min),
-    Column(key="seconds", heading="time a run", best=None, written=_time),
+    Column(key="seconds", heading="time", best=None, written=_time),
 )
 
 PERSONAL: Final = (
@@ -56,8 +56,10 @@ PERSONAL: Final = (
 def tables_section(comparison: Comparison, methods: Sequence[Compared]) -> Element:
     """Return both tables, with notes on methods that lack a head or a personal part."""
     first = comparison.summaries[0].method if comparison.summaries else "-"
-    no_head = {m.name: f" {NO_HEAD}" for m in methods if m.generic_note}
-    no_part = {m.name: f" {NOTHING_PERSONAL}" for m in methods if m.personal_note}
+    no_head = {m.name: f" {m.generic_mark}" for m in methods if m.generic_mark}
+    no_part = {m.name: f" {m.personal_mark}" for m in methods if m.personal_mark}
+    nobody_hurt = {m.name for m in methods if m.is_generic}
+    personal = [_without_hurt(s) if s.method in nobody_hurt else s for s in comparison.summaries]
     return titled(
         "comparison",
         "The comparison",
@@ -65,10 +67,15 @@ def tables_section(comparison: Comparison, methods: Sequence[Compared]) -> Eleme
         element("p", explanation(comparison, first)),
         element("h3", "The generic model, on balanced images (%)"),
         _table(comparison.summaries, GENERIC, no_head, ("lead in GM", lambda summary: summary.gm_lead)),
-        element("h3", "The personal models, each on its client's local images (%)"),
-        _table(comparison.summaries, PERSONAL, no_part, ("lead in PM", lambda summary: summary.pm_lead)),
-        *notes(methods),
+        element("h3", "The personal models, each on its client's local images (%; clients hurt: a number)"),
+        _table(personal, PERSONAL, no_part, ("lead in PM", lambda summary: summary.pm_lead)),
+        *[element("p", note, class_="soft") for note in mark_notes(methods, generic=True, personal=True)],
     )
+
+
+def _without_hurt(summary: MethodSummary) -> MethodSummary:
+    """Return a summary of a method whose personal model is the generic one: that it hurts nobody is no merit."""
+    return replace(summary, figures={key: found for key, found in summary.figures.items() if key != "hurt"})
 
 
 def explanation(comparison: Comparison, first: str) -> str:
@@ -78,6 +85,7 @@ def explanation(comparison: Comparison, first: str) -> str:
         f"Lead: points by which {first} is ahead of the method, paired by seed, with the 95% interval in brackets.",
         "A bold one's interval leaves out 0; one that holds 0 proves no difference.",
         "Worst tenth: mean PM of the clients served worst.",
+        "Calibration error: mean gap between the model's confidence and how often it is right. Time: of one run.",
         "New classes: PM where part of each client's images are of classes it never trained on.",
         "Generic, local: the generic model on the same local images as PM.",
         "Clients hurt: those whose personal model is worse than the generic one, mean over seeds.",
@@ -85,16 +93,6 @@ def explanation(comparison: Comparison, first: str) -> str:
     if max((len(by_seed) for by_seed in comparison.runs.values()), default=0) < 2:
         sentences.insert(3, "One seed says nothing about the spread, so there is no interval.")
     return " ".join(sentences)
-
-
-def notes(methods: Sequence[Compared]) -> list[Element]:
-    """Return what the marks behind methods mean, once per reason."""
-    told: dict[str, list[str]] = {}
-    for method in methods:
-        for mark, note in ((NO_HEAD, method.generic_note), (NOTHING_PERSONAL, method.personal_note)):
-            if note:
-                told.setdefault(f"{mark} {note}", []).append(method.name)
-    return [element("p", f"{note} ({', '.join(names)}).", class_="soft") for note, names in told.items()]
 
 
 def _table(

@@ -4,13 +4,14 @@ from collections.abc import Sequence
 from typing import Final
 from xml.etree.ElementTree import Element
 
-from cloud.lab.report.compared import NO_HEAD, Compared
+from cloud.lab.report.compared import Compared, mark_notes
 from cloud.lab.summary import FIGURES
 from cloud.report.figure import Figure, Table
 from cloud.report.marks import bar, canvas, group, label, rule
 from cloud.report.markup import shortened, text_width
 from cloud.report.scale import NARROW, Axis, ticks
 from cloud.words import percent
+from shared.metrics import HEAD_SHARE, MEDIUM_SHARE
 
 GROUPS: Final = ("head", "medium", "tail")
 
@@ -63,17 +64,18 @@ def heading(methods: Sequence[Compared]) -> str:
 
 def caption(methods: Sequence[Compared]) -> str:
     """Return how classes are cut, and what the whiskers are."""
-    text = (
-        "Classes in order of their training images: head up to 75% of all images, medium up to 95%, tail the rest (the"
-        " paper's rule). Means over seeds"
-    )
-    several = any(len(m.runs) > 1 for m in methods)
-    return f"{text}; lines reach from the lowest to the highest seed." if several else f"{text}."
+    sentences = [
+        "Classes in order of their training images, cut by the paper's rule:",
+        f"head up to {HEAD_SHARE:.0%} of all images, medium up to {MEDIUM_SHARE:.0%}, tail the rest.",
+    ]
+    if any(len(m.runs) > 1 for m in methods):
+        sentences.append("Bars are means over seeds; lines reach from the lowest to the highest seed.")
+    return " ".join([*sentences, *mark_notes(methods, generic=True)])
 
 
 def draw(methods: Sequence[Compared], width: int, alt: str) -> Element:
     """Draw three bars a method on an axis from 0 to 100 %."""
-    names = [m.name + (f" {NO_HEAD}" if m.generic_note else "") for m in methods]
+    names = [f"{m.name} {m.generic_mark}".strip() for m in methods]
     start = min(0.36 * width, max(text_width(name, 13.5) for name in names) + 14)
     x = Axis(0, 1, start, width - 44)
     row = 3 * BAR_PIXELS + 14

@@ -51,8 +51,8 @@ def heading(others: Sequence[Compared], first: str) -> str:
     told = []
     for name, _, lead_of in LEADS:
         sure = sum(1 for m in others if (lead := lead_of(m.summary)) is not None and lead.above_zero())
-        told.append(f"{sure} in {name}")
-    return f"Of {count(len(others), 'other method')}, {first} is ahead beyond doubt (95%) of {' and '.join(told)}"
+        told.append(f"over {sure} of {count(len(others), 'method')} in {name}")
+    return f"At 95%, {first}'s lead is certain {' and '.join(told)}"
 
 
 def caption(others: Sequence[Compared], first: str) -> str:

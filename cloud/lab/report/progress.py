@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Final
 from xml.etree.ElementTree import Element
 
-from cloud.lab.report.compared import Compared, Range
+from cloud.lab.report.compared import Compared, Range, mark_notes
 from cloud.report.figure import Figure, Table
 from cloud.report.frame import lines_across, percents
 from cloud.report.marks import area, canvas, curve, dot, group, label, rule
@@ -58,7 +58,8 @@ def caption(methods: Sequence[Compared]) -> str:
     """Return what lines and bands are."""
     most = max(len(method.runs) for method in methods)
     band = f"lines are means over {most} seeds, bands reach from the lowest to the highest" if most > 1 else "one seed"
-    return f"All panels share their axes; {band}. Only measured rounds are drawn, from the first one on."
+    text = f"All panels share their axes; {band}. Only measured rounds are drawn, from the first one on."
+    return " ".join([text, *mark_notes(methods, generic=True, personal=True)])
 
 
 def _rows(methods: Sequence[Compared]) -> list[tuple[str, ...]]:
@@ -97,7 +98,7 @@ def draw(methods: Sequence[Compared], width: int, alt: str) -> Element:
 def _panel(method: Compared, first: Compared, x: Axis, y: Axis) -> list[Element]:
     numbers = range(int(x.low), int(x.high) + 1)
     step = label_step((x.end - x.start) / max(1, len(numbers) - 1), 34)
-    name = shortened(method.name, x.end + 30 - x.start, 14.5)
+    name = shortened(method.name + method.generic_mark + method.personal_mark, x.end + 30 - x.start, 14.5)
     marks = [
         label(x.start, y.end - 12, name, "strong"),
         *lines_across(y, ticks(1, 4), x.start, x.end, percents),

@@ -3,6 +3,7 @@
 from xml.etree.ElementTree import Element
 
 from cloud.lab.figures import LabFigures
+from cloud.lab.final import NOTHING_PERSONAL
 from cloud.lab.report.in_use import in_use
 from cloud.report.cards import cards_list
 from cloud.report.markup import element
@@ -16,7 +17,7 @@ def title(result: Result) -> str:
     if means.personal is None:
         return "A run that measured no personal model" if result.gm is None else _generic_alone(result.gm.accuracy)
     text = f"Personal models are right {percent(means.personal)} of the time"
-    if means.generic is None or (result.lab is not None and result.lab.personal_note.startswith("no personal part")):
+    if means.generic is None or (result.lab is not None and result.lab.personal_note == NOTHING_PERSONAL):
         return text if result.gm is None else _generic_alone(result.gm.accuracy)
     change = means.personal - means.generic
     if abs(change) < 0.0005:

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from math import floor
 from xml.etree.ElementTree import Element
 
-from cloud.lab.report.compared import NOTHING_PERSONAL, Compared
+from cloud.lab.report.compared import Compared, mark_notes
 from cloud.report.figure import Figure, Table
 from cloud.report.marks import bar, canvas, diamond, group, label, rule, tiles
 from cloud.report.markup import shortened, text_width
@@ -31,7 +31,7 @@ def spread_figure(methods: Sequence[Compared]) -> Figure | None:
         legend=(
             ("personal", "a stroke a client"),
             ("faint", "middle half of the clients, median as a line"),
-            ("shape-generic generic", "worst tenth, mean"),
+            ("shape-generic generic", "mean of the worst tenth"),
         ),
         draw=lambda width: draw(shown, width, "Strip chart of personal accuracy per client and method. " + words),
         table=Table(
@@ -39,11 +39,6 @@ def spread_figure(methods: Sequence[Compared]) -> Figure | None:
             rows=tuple(_row(m) for m in shown),
         ),
     )
-
-
-def worst_tenth(values: Sequence[float]) -> float:
-    """Return the mean of the lowest tenth of sorted values, at least one."""
-    return statistics.fmean(values[: max(1, len(values) // 10)])
 
 
 def quartiles(values: Sequence[float]) -> tuple[float, float, float]:
@@ -56,13 +51,15 @@ def quartiles(values: Sequence[float]) -> tuple[float, float, float]:
 
 def _row(method: Compared) -> tuple[str, ...]:
     values = method.clients()
-    figures = (values[0], worst_tenth(values), *quartiles(values))
+    figures = (values[0], method.worst_tenth, *quartiles(values))
     return (method.name, str(len(values)), *(percent(value) for value in figures))
 
 
 def heading(methods: Sequence[Compared]) -> str:
     """Say which method serves its worst clients best."""
-    worst = {m.name: worst_tenth(m.clients()) for m in methods}
+    worst = {m.name: value for m in methods if (value := m.worst_tenth) is not None}
+    if not worst:
+        return "How personal accuracy is spread over clients"
     best = max(worst, key=lambda name: worst[name])
     return f"The worst-served tenth of clients fares best with {best}: {percent(worst[best])}"
 
@@ -76,12 +73,13 @@ def caption(methods: Sequence[Compared]) -> str:
         if most > 1
         else f"{count(clients, 'client')} of one seed."
     )
-    return f"{pooled} Each client is measured on its own local images."
+    rest = "Each client is measured on its own local images. Worst tenth: of each seed, mean over seeds."
+    return " ".join([pooled, rest, *mark_notes(methods, personal=True)])
 
 
 def draw(methods: Sequence[Compared], width: int, alt: str) -> Element:
     """Draw a strip a method: every client, the middle half, the median and the worst tenth."""
-    names = [m.name + (f" {NOTHING_PERSONAL}" if m.personal_note else "") for m in methods]
+    names = [f"{m.name} {m.personal_mark}".strip() for m in methods]
     start = min(0.36 * width, max(text_width(name, 13.5) for name in names) + 14)
     low = min(0.9, floor(min(m.clients()[0] for m in methods) * 10) / 10)
     x = Axis(low, 1, start, width - 20)
@@ -102,11 +100,12 @@ def _strip(method: Compared, x: Axis, y: float) -> Element:
     values = method.clients()
     low, middle, high = quartiles(values)
     height = ROW_PIXELS - 18
+    worst = method.worst_tenth
     return group(
         "",
         bar(x(low), y - height / 2 - 3, max(1.0, x(high) - x(low)), height + 6, "mark faint", radius=3),
         tiles([(x(value) - 1, y - height / 2) for value in values], 2, height, "mark personal", 0.55),
         rule(x(middle), y - height / 2 - 3, x(middle), y + height / 2 + 3, "median"),
-        diamond(x(worst_tenth(values)), y, 6, "mark generic outlined"),
-        tip=f"{method.name}: median {percent(middle)}, worst tenth {percent(worst_tenth(values))}",
+        None if worst is None else diamond(x(worst), y, 6, "mark generic outlined"),
+        tip=f"{method.name}: median {percent(middle)}, worst tenth {percent(worst)}",
     )

@@ -3,14 +3,14 @@
 from collections.abc import Sequence
 from xml.etree.ElementTree import Element
 
-from cloud.lab.report.compared import NO_HEAD, NOTHING_PERSONAL, Compared
+from cloud.lab.report.compared import Compared, mark_notes
 from cloud.lab.summary import FIGURES
 from cloud.report.figure import Figure, Table
 from cloud.report.frame import lines_across, lines_upright, percents
 from cloud.report.marks import canvas, diamond, dot, group, label, rule
 from cloud.report.placing import Box, around, placed
 from cloud.report.scale import NARROW, Axis, span_ticks, widened
-from cloud.words import count, listing, percent
+from cloud.words import listing, percent
 
 COLOURS = 5
 """Of methods; each comes as a circle first, then as a diamond."""
@@ -59,16 +59,11 @@ def caption(methods: Sequence[Compared]) -> str:
     sentences = ["Up and to the right is better; neither axis begins at 0."]
     if several:
         sentences.append("Large marks are means; thin lines lead to the single seeds.")
-    marks = [
-        (NO_HEAD, [m.name for m in methods if m.generic_note], "no shared head, its GM is a stand-in"),
-        (NOTHING_PERSONAL, [m.name for m in methods if m.personal_note], "no trained personal part"),
-    ]
-    sentences += [f"{mark} {meaning}: {count(len(names), 'method')}." for mark, names, meaning in marks if names]
     same: dict[tuple[float, float], list[str]] = {}
     for m in methods:
         same.setdefault((m.summary.figures["gm"].mean, m.summary.figures["pm"].mean), []).append(m.name)
     sentences += [f"{listing(names, limit=9)} lie at the same point." for names in same.values() if len(names) > 1]
-    return " ".join(sentences)
+    return " ".join([*sentences, *mark_notes(methods, generic=True, personal=True)])
 
 
 def draw(methods: Sequence[Compared], width: int, alt: str) -> Element:
@@ -116,13 +111,9 @@ def _names(methods: Sequence[Compared], x: Axis, y: Axis) -> list[tuple[float, f
         figures = method.summary.figures
         found.setdefault((x(figures["gm"].mean), y(figures["pm"].mean)), []).append(method)
     return [
-        (*at, " = ".join(_signed(m) for m in here), "strong" if here[0].first else "") for at, here in found.items()
+        (*at, " = ".join(m.name + m.generic_mark + m.personal_mark for m in here), "strong" if here[0].first else "")
+        for at, here in found.items()
     ]
-
-
-def _signed(method: Compared) -> str:
-    sign = (NO_HEAD if method.generic_note else "") + (NOTHING_PERSONAL if method.personal_note else "")
-    return method.name + sign
 
 
 def _axis(values: Sequence[float], start: float, end: float, intervals: int) -> Axis:
