@@ -41,7 +41,7 @@ def placed(
     A name never covers another one; one that finds no place at all is left out: the table below the picture has it.
 
     Args:
-        names: (x, y, text, style class), the most important first.
+        names: (x, y, text, style class), the most important first; a text may have several lines.
         taken: What should not be covered.
         bounds: Names stay inside.
         gap: Pixels between a point and its name.
@@ -49,9 +49,10 @@ def placed(
     written: list[Box] = []
     marks: list[Element] = []
     for x, y, text, style in names:
-        width = text_width(text, FONT_PIXELS)
+        lines = text.split("\n")
+        width = max(text_width(line, FONT_PIXELS) for line in lines)
         best: tuple[float, Box, float] | None = None
-        for reach, box in _options(x, y, width, gap):
+        for reach, box in _options(x, y, (width, HEIGHT_PIXELS * len(lines)), gap):
             if not _inside(box, bounds) or any(box.overlap(other) for other in written):
                 continue
             cost = reach + sum(box.overlap(other) for other in taken)
@@ -64,18 +65,21 @@ def placed(
         if reach > 2 * gap:
             end = min(max(x, box.left), box.right)
             marks.append(rule(x, y, end, box.bottom - 2 if box.bottom < y else box.top + 4, "leader"))
-        marks.append(label(box.left, box.bottom - 3, text, f"halo {style}", size=FONT_PIXELS))
+        for at, line in enumerate(lines):
+            baseline = box.top + HEIGHT_PIXELS * (at + 1) - 3
+            marks.append(label(box.left, baseline, line, f"halo {style}", size=FONT_PIXELS))
     return marks
 
 
-def _options(x: float, y: float, width: float, gap: float) -> list[tuple[float, Box]]:
+def _options(x: float, y: float, size: tuple[float, float], gap: float) -> list[tuple[float, Box]]:
     """Return distances and places around a point: beside, above, below, aslant."""
     found = []
+    width, height = size
     for reach in (gap, 2 * gap, 3 * gap, 5 * gap, 7 * gap, 10 * gap):
         for across, down in ((1, 0), (-1, 0), (0, -1), (0, 1), (1, -1), (1, 1), (-1, -1), (-1, 1)):
-            middle_y = y + down * (reach if across == 0 else 0.8 * reach)
+            middle_y = y + down * ((reach if across == 0 else 0.8 * reach) + (height - HEIGHT_PIXELS) / 2)
             left = x + reach if across == 1 else x - reach - width if across == -1 else x - width / 2
-            box = Box(left, middle_y - HEIGHT_PIXELS / 2, left + width, middle_y + HEIGHT_PIXELS / 2)
+            box = Box(left, middle_y - height / 2, left + width, middle_y + height / 2)
             found.append((reach, box))
     return found
 

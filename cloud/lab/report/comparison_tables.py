@@ -138,9 +138,9 @@ def _cell(column: Column, summary: MethodSummary, summaries: Sequence[MethodSumm
 
 
 def seeds(summary: MethodSummary) -> str:
-    """Return how many seeds are in, and which are missing."""
+    """Return how many seeds are in, and of how many where some are missing."""
     have = max((found.runs for found in summary.figures.values()), default=0)
-    return str(have) if not summary.missing else f"{have}, missing {', '.join(map(str, summary.missing))}"
+    return str(have) if not summary.missing else f"{have} of {have + len(summary.missing)}"
 
 
 def missing_note(comparison: Comparison) -> str:
@@ -153,7 +153,7 @@ def missing_note(comparison: Comparison) -> str:
         if summary.missing
     ]
     every = sum(len(s.missing) for s in comparison.summaries) + sum(len(runs) for runs in comparison.runs.values())
-    return (
-        f"Not complete: {len(comparison.missing)} of {count(every, 'run')} missing: {', '.join(told)}. Means over"
-        " different seeds are not comparable; leads use the seeds that both methods have."
-    )
+    text = f"Not complete: {len(comparison.missing)} of {count(every, 'run')} missing: {', '.join(told)}."
+    if len({frozenset(runs) for runs in comparison.runs.values()}) > 1:
+        text += " Means over different seeds are not comparable; leads use the seeds that both methods have."
+    return text

@@ -28,7 +28,7 @@ def rules_of(lab: LabFigures) -> InUse:
     """Return the rules in use."""
     try:
         return InUse(method=method_settings(lab.setting.method, **lab.setting.knobs))
-    except FedlogeError:
+    except (FedlogeError, TypeError):  # the latter of a knob this program does not know
         return InUse(method=None)
 
 

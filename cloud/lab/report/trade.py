@@ -111,7 +111,7 @@ def _names(methods: Sequence[Compared], x: Axis, y: Axis) -> list[tuple[float, f
         figures = method.summary.figures
         found.setdefault((x(figures["gm"].mean), y(figures["pm"].mean)), []).append(method)
     return [
-        (*at, " = ".join(m.name + m.generic_mark + m.personal_mark for m in here), "strong" if here[0].first else "")
+        (*at, " =\n".join(m.name + m.generic_mark + m.personal_mark for m in here), "strong" if here[0].first else "")
         for at, here in found.items()
     ]
 
