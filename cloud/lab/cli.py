@@ -19,8 +19,8 @@ def lab() -> None:
 
     Example:
         fedloge lab run
-        fedloge lab run --method fedrod --data folder:images --imbalance 100 --clients 40 --participation 0.3
-        fedloge lab compare --methods fedloge,fedavg-heads,fedavg --seeds 3 --workers 2
+        fedloge lab run --method fedrod --data folder:images --clients 40
+        fedloge lab compare --methods fedloge,fedavg-heads --seeds 3 --workers 2
     """
 
 
