@@ -13,8 +13,8 @@ import pytest
 import torch
 from PIL import Image
 
-from cloud.settings import FederationFile, paths_of
 from cloud.origin import start_or_resume
+from cloud.settings import FederationFile, paths_of
 from cloud.store.sql import open_store
 from cloud.template import render
 from shared.blobs import BlobStore
