@@ -146,6 +146,18 @@ def compare(
         note(f"missing runs: {', '.join(found.missing)}")
 
 
+@app.command(cls=Command)
+def methods(*, as_json: opt.AsJson = False) -> None:
+    """List the methods: what each shares, what stays on the device, and where it was published.
+
+    Example:
+        fedloge lab methods
+    """
+    from cloud.lab.catalogue import catalogue, catalogue_table  # noqa: PLC0415 - help must not wait for torch
+
+    emit({"methods": catalogue()}, as_json=as_json, text=catalogue_table())
+
+
 def _setting(**values: Any) -> Any:
     """Return the setting, or refuse the option that does not fit."""
     import msgspec  # noqa: PLC0415 - help must not wait
