@@ -107,7 +107,7 @@ def fast_round(setting: Calibration, clients: Sequence[ClientData]) -> SlowRound
     return SlowRound(model=unpack(mean.result()), phis=phis)
 
 
-def generic_heads(setting: Calibration, model: SharedModel, *, every_rule: bool) -> dict[str, Head]:
+def generic_heads(setting: Calibration, model: SharedModel, *, every_rule: bool = False) -> dict[str, Head]:
     """Return the generic model's heads: that of the rule in use, or of all rules with that one first."""
     method = setting.settings.method
     rules = [method.generic_rule]

@@ -39,7 +39,6 @@ TITLES = {
     "training": "training and averaging a round",
     "evaluation": "evaluation: GM, and both models on every client's test",
     "round": "the whole round: training, averaging, evaluation",
-    "every-rule": "evaluation with GM by all three rules",
     "frame": "SSE-C, 100 classes on 512 features",
 }
 
@@ -81,32 +80,26 @@ def measure_round(setting: Calibration, repetition: int) -> dict[str, Any]:
 
     _, quick, training = pair(repetition, slow, lambda: fast_round(setting, setting.participants))
     model = quick.model
-    personal, found = personal_heads(setting, model), {"training": training}
-    for name, every_rule in (("evaluation", False), ("every-rule", True)):
-        generic = generic_heads(setting, model, every_rule=every_rule)
+    personal = personal_heads(setting, model)
+    found: dict[str, Any] = {"training": training}
+    generic = generic_heads(setting, model)
 
-        def slow_figures(generic: Any = generic) -> SlowFigures:
-            return slow_evaluation(
-                model,
-                generic=generic,
-                personal=personal,
-                clients=setting.shards.clients,
-                evaluation=setting.shards.evaluation,
-                settings=setting.settings,
-            )
+    def slow_figures() -> SlowFigures:
+        return slow_evaluation(
+            model,
+            generic=generic,
+            personal=personal,
+            clients=setting.shards.clients,
+            evaluation=setting.shards.evaluation,
+            settings=setting.settings,
+        )
 
-        def fast_figures(generic: Any = generic) -> SlowFigures:
-            return fast_evaluation(setting, model, generic, personal)
-
-        slow_found, fast_found, found[name] = pair(repetition, slow_figures, fast_figures)
-        found[name]["gm"] = {
-            "reference": next(iter(slow_found.gm.values())),
-            "product": next(iter(fast_found.gm.values())),
-        }
-        found[name]["pm"] = {
-            "reference": statistics.fmean(slow_found.personal.values()),
-            "product": statistics.fmean(fast_found.personal.values()),
-        }
+    slow_found, fast_found, found["evaluation"] = pair(
+        repetition, slow_figures, lambda: fast_evaluation(setting, model, generic, personal)
+    )
+    for side, figures in (("reference", slow_found), ("product", fast_found)):
+        found["evaluation"][side]["gm"] = next(iter(figures.gm.values()))
+        found["evaluation"][side]["pm"] = statistics.fmean(figures.personal.values())
     found["round"] = {
         side: {clock: training[side][clock] + found["evaluation"][side][clock] for clock in ("cpu", "wall")}
         for side in ("reference", "product")

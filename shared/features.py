@@ -11,8 +11,9 @@ BATCH = 256
 """Images per forward pass on an accelerator, and at most: enough to fill it, little enough for its memory."""
 
 CPU_PIXELS = 64 * 32 * 32
-"""Pixels per forward pass on a CPU, whose cache then holds what one layer leaves to the next: ResNet-8 at 32 pixels
-takes 0.39 ms an image with batches of 64 and 0.56 ms with 256 (one AVX2 core, ``benchmarks/speed.py``)."""
+"""Pixels per forward pass on a CPU, whose cache then holds what one layer leaves to the next: with norms folded in,
+ResNet-8 at 32 pixels takes 0.42 ms an image with batches of 64 and 0.55 ms with 256 (one busy AVX2 core,
+``benchmarks/feature_batches.py``)."""
 
 SMALLEST_BATCH = 8
 """Images per forward pass on a CPU, at least."""
