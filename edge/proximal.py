@@ -32,8 +32,8 @@ def pull_to(
 
     def pull() -> None:
         with torch.no_grad():
-            for parameter, anchor in pairs:
+            for parameter, goal in pairs:
                 if parameter.grad is not None:
-                    parameter.grad.add_(parameter - anchor, alpha=strength)
+                    parameter.grad.add_(parameter - goal, alpha=strength)
 
     return pull
