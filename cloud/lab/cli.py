@@ -19,8 +19,8 @@ def lab() -> None:
 
     Example:
         fedloge lab run
-        fedloge lab run --method fedrod --data folder:images --imbalance 100 --clients 40 --participation 0.3
-        fedloge lab compare --methods fedloge,fedavg-heads,fedavg --seeds 3 --workers 2
+        fedloge lab run --method fedrod --data folder:images --clients 40
+        fedloge lab compare --methods fedloge,fedavg-heads --seeds 3 --workers 2
     """
 
 
@@ -146,6 +146,18 @@ def compare(
         console().print(f"\nreport: {out / 'report.html'}\ntables: {out / 'table.md'}, runs.csv")
     if found.missing:
         note(f"missing runs: {', '.join(found.missing)}")
+
+
+@app.command(cls=Command)
+def methods(*, as_json: opt.AsJson = False) -> None:
+    """List the methods: what each shares, what stays on the device, and where it was published.
+
+    Example:
+        fedloge lab methods
+    """
+    from cloud.lab.catalogue import catalogue, catalogue_table  # noqa: PLC0415 - help must not wait for torch
+
+    emit({"methods": catalogue()}, as_json=as_json, text=catalogue_table())
 
 
 def _setting(**values: Any) -> Any:
