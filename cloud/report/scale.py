@@ -53,8 +53,8 @@ def span_ticks(low: float, high: float, intervals: int) -> list[float]:
     return [index * step for index in range(math.ceil(low / step - 1e-9), math.floor(high / step + 1e-9) + 1)]
 
 
-def widened(values: Iterable[float], intervals: int, *, least: float = 0.0) -> tuple[float, float]:
-    """Return the range of the values, at least ``least`` wide, with both ends moved out to round values."""
+def widened(values: Iterable[float], intervals: int, *, least: float) -> tuple[float, float]:
+    """Return the range of the values, at least ``least`` (positive) wide, with both ends moved out to round values."""
     known = list(values)
     low, high = min(known), max(known)
     missing = max(0.0, least - (high - low)) / 2

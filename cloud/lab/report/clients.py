@@ -106,6 +106,8 @@ def caption(clients: Sequence[Client]) -> str:
     sentences = [
         "Points: each client's two accuracies on the same local images; above the diagonal the personal one is better."
     ]
+    if len({(client.generic, client.personal) for client in clients}) < len(clients):
+        sentences.append("A larger mark stands for several clients with the same two accuracies.")
     sentences.append("Bars: personal minus generic, largest gain first.")
     hurt = [client for client in reversed(clients) if client.sense == "worse"]
     if hurt:
@@ -126,7 +128,7 @@ def caption(clients: Sequence[Client]) -> str:
 def draw(clients: Sequence[Client], width: int, alt: str) -> Element:
     """Draw the scatter and the gains, side by side or one above the other."""
     if width <= NARROW:
-        side, left, top = width - 78.0, 52.0, width + 6.0
+        side, left, top = width - 78.0, 52.0, width + 18.0
     else:
         side, left, top = 400.0, 540.0, 34.0
     slot = (width - 4 - left) / len(clients)
@@ -161,7 +163,6 @@ def _scatter(clients: Sequence[Client], left: float, top: float, side: float) ->
         style = "stroke open even" if sense == "even" else f"mark outlined {sense}"
         marks.append(shape(x(generic), y(personal), radius, style, tip=tip))
         taken.append(around(x(generic), y(personal), radius + 6))  # a name close to another point would seem its own
-    many = [(x(g), y(p), f"{n} clients", "soft") for (g, p, _), n in at.items() if n > 1]
     hurt = [(x(c.generic), y(c.personal), c.name, "ink worse") for c in reversed(clients) if c.sense == "worse"]
     return [
         *lines_across(y, steps, left, left + side, percents),
@@ -171,7 +172,7 @@ def _scatter(clients: Sequence[Client], left: float, top: float, side: float) ->
         label(left + 6, top + 14, "↑ personal model", "soft halo"),
         *marks,
         *placed(
-            [*hurt[:MAX_NAMED], *many],
+            hurt[:MAX_NAMED],
             taken,
             Box(left + 2, top + 20, left + side + (50 if side >= 400 else 18), top + side - 2),
         ),

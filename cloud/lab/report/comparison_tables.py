@@ -132,7 +132,7 @@ def _cell(column: Column, summary: MethodSummary, summaries: Sequence[MethodSumm
     if found is None or column.best is None:
         return text
     means = [other.figures[column.key].mean for other in summaries if column.key in other.figures]
-    if len(means) < 2 or found.mean != column.best(means):
+    if len(set(means)) < 2 or found.mean != column.best(means):
         return text
     return element("mark", text, class_="personal")
 

@@ -6,7 +6,7 @@ from xml.etree.ElementTree import Element
 from cloud.lab.figures import LabFigures, PersonalRuleFigures
 from cloud.lab.report.in_use import rules_of
 from cloud.lab.report.rule_words import glossary, personal_rule
-from cloud.report.figure import Figure, Table, figure_section
+from cloud.report.figure import Cell, Figure, Table, figure_section
 from cloud.report.marks import bar, canvas, diamond, dot, group, label, rule
 from cloud.report.markup import element, text_width
 from cloud.report.scale import NARROW, Axis, span_ticks, widened
@@ -32,13 +32,12 @@ def personal_rules_figure(lab: LabFigures) -> Figure:
     rules = lab.personal_rules
     words = caption(lab)
     used = rules_of(lab)
-    best_paper, best_new = max(r.paper for r in rules), max(r.new_classes for r in rules)
     rows = tuple(
         (
             personal_rule(r.rule, r.mask) + (" (in use)" if used.personal(r) else ""),
             f"{r.rule}, mask {r.mask}",
-            _best(r.paper, best_paper),
-            _best(r.new_classes, best_new),
+            _marked(r.paper, [other.paper for other in rules]),
+            _marked(r.new_classes, [other.new_classes for other in rules]),
             gain(r.new_classes - r.paper),
         )
         for r in rules
@@ -58,8 +57,10 @@ def personal_rules_figure(lab: LabFigures) -> Figure:
     )
 
 
-def _best(value: float, best: float) -> str | Element:
-    return element("mark", percent(value), class_="personal") if value >= best else percent(value)
+def _marked(value: float, values: Sequence[float]) -> Cell:
+    """Return an accuracy, marked where it is the best of a column whose values differ."""
+    best = value == max(values) > min(values)
+    return element("mark", percent(value), class_="personal") if best else percent(value)
 
 
 def heading(rules: Sequence[PersonalRuleFigures]) -> str:

@@ -1,6 +1,6 @@
 """The run's tables without a picture: every generic rule, and both ways to cut classes into groups."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from xml.etree.ElementTree import Element
 
 from cloud.lab.figures import GroupFigures, LabFigures
@@ -21,9 +21,12 @@ def generic_rules_section(result: Result) -> Element | None:
     if lab is None or not lab.generic_rules:
         return None
     used = rules_of(lab)
-    best = {name: max((_value(f, name) for f in lab.generic_rules.values()), default=0.0) for name in HEADINGS}
     rows = tuple(
-        (generic_rule(name) + (" (in use)" if used.generic(name) else ""), name, *_cells(figures, best))
+        (
+            generic_rule(name) + (" (in use)" if used.generic(name) else ""),
+            name,
+            *_cells(figures, tuple(lab.generic_rules.values())),
+        )
         for name, figures in lab.generic_rules.items()
     )
     current = next((n for n in lab.generic_rules if used.generic(n)), None)
@@ -47,17 +50,14 @@ def _heading(rules: Mapping[str, GroupFigures], current: str | None, top: str) -
     return f"{generic_rule(current)} is in use; {generic_rule(top)} is {behind:.1f} points more accurate here"
 
 
-def _value(figures: GroupFigures, name: str) -> float:
-    value: float | None = getattr(figures, name)
-    return -1.0 if value is None else value
-
-
-def _cells(figures: GroupFigures, best: Mapping[str, float]) -> list[Cell]:
+def _cells(figures: GroupFigures, everyone: Sequence[GroupFigures]) -> list[Cell]:
+    """Return a rule's accuracies, each marked where it is the best of a column whose values differ."""
     cells: list[Cell] = []
     for name in HEADINGS:
+        values = [value for other in everyone if (value := getattr(other, name)) is not None]
         text = percent(getattr(figures, name))
-        marked = len(text) > 1 and _value(figures, name) >= best[name]
-        cells.append(element("mark", text, class_="generic") if marked else text)
+        best = values and getattr(figures, name) == max(values) > min(values)
+        cells.append(element("mark", text, class_="generic") if best else text)
     return cells
 
 

@@ -157,3 +157,13 @@ def test_the_angle_of_a_simplex() -> None:
     assert simplex_angle(2) == pytest.approx(180)
     assert simplex_angle(3) == pytest.approx(120)
     assert simplex_angle(10) == pytest.approx(96.379, abs=1e-3)  # arccos(-1/9)
+
+
+def test_the_best_rule_of_a_column_is_marked_and_none_where_all_are_equal() -> None:
+    result = lab_result()
+    assert result.lab is not None
+    marks = [text for text in re.findall(r"<mark[^>]*>([^<]*)</mark>", render_run(result)) if text == "90.0%"]
+    assert marks == []  # in the sample every rule has 90 % in the paper's protocol
+    first, *others = result.lab.personal_rules
+    better = replace(result.lab, personal_rules=(replace(first, paper=0.95), *others))
+    assert re.findall(r'<mark class="personal">95.0%</mark>', render_run(replace(result, lab=better)))
