@@ -246,15 +246,20 @@ def replay_command(
 
 
 def _setting(**values: Any) -> Any:
-    """Return the setting, or refuse the option that does not fit."""
+    """Return the setting, or refuse the option that does not fit before any image is read."""
     import msgspec  # noqa: PLC0415 - help must not wait
 
-    from cloud.lab.setting import LabSetting  # noqa: PLC0415
+    from cloud.lab.setting import LabSetting, method_of  # noqa: PLC0415
+    from shared.complaint import complaint  # noqa: PLC0415
 
     try:
-        return msgspec.convert(values, LabSetting)
+        setting = msgspec.convert(values, LabSetting)
     except msgspec.ValidationError as cause:
-        raise UsageError(f"options do not fit: {cause}", remedy="see: fedloge lab run --help") from cause
+        raise UsageError(
+            f"options do not fit: {complaint(cause, LabSetting)}", remedy="see: fedloge lab run --help"
+        ) from cause
+    method_of(setting)
+    return setting
 
 
 def _knobs(pairs: list[str] | None) -> dict[str, Any]:
