@@ -1,13 +1,15 @@
 """The ``fedloge lab`` commands: parse, call, print."""
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
 from cloud.lab import options as opt
+from cloud.lab.asked import knobs_of, plain, setting_of
+from cloud.lab.newcomers_command import newcomers
+from cloud.lab.replay_command import replay
 from shared.command import Command, new_app
-from shared.errors import UsageError
 from shared.output import console, emit, note
 
 app = new_app()
@@ -19,8 +21,9 @@ def lab() -> None:
 
     Example:
         fedloge lab run
-        fedloge lab run --method fedrod --data folder:images --imbalance 100 --clients 40 --participation 0.3
-        fedloge lab compare --methods fedloge,fedavg-heads,fedavg --seeds 3 --workers 2
+        fedloge lab run --method fedrod --data folder:images --clients 40
+        fedloge lab compare --methods fedloge,fedavg-heads --seeds 3 --workers 2
+        fedloge lab newcomers --clients 40
         fedloge lab replay runs/demo
     """
 
@@ -57,7 +60,7 @@ def run_command(
     from cloud.lab.one import run_one  # noqa: PLC0415 - help must not wait for torch
     from cloud.lab.tables import run_table  # noqa: PLC0415
 
-    setting = _setting(
+    setting = setting_of(
         method=method,
         data=data,
         imbalance=imbalance,
@@ -71,13 +74,13 @@ def run_command(
         momentum=momentum,
         weight_decay=weight_decay,
         backbone=backbone,
-        knobs=_knobs(knobs),
+        knobs=knobs_of(knobs),
         measured_on=measured_on,
         evaluate_every=evaluate_every,
         seed=seed,
     )
     result = run_one(setting, out)
-    emit(_plain(result), as_json=as_json, text=run_table(result))
+    emit(plain(result), as_json=as_json, text=run_table(result))
     if not as_json:
         console().print(f"\nresult: {out / 'result.json'}, curve.csv, clients.csv")
 
@@ -123,7 +126,7 @@ def compare(
     from cloud.lab.compare import compare as compare_all  # noqa: PLC0415 - help must not wait for torch
     from cloud.lab.tables import compare_table  # noqa: PLC0415
 
-    base = _setting(
+    base = setting_of(
         data=data,
         imbalance=imbalance,
         alpha=alpha,
@@ -147,139 +150,17 @@ def compare(
         note(f"missing runs: {', '.join(found.missing)}")
 
 
+app.command(cls=Command)(newcomers)
+app.command(cls=Command)(replay)
+
+
 @app.command(cls=Command)
-def newcomers(
-    *,
-    method: Annotated[str, typer.Option(metavar="NAME", help="fedloge, fedavg, fedrod, ditto, ...")] = "fedloge",
-    share: Annotated[
-        float, typer.Option(metavar="X", min=0.001, max=0.999, help="Share of the clients that never train.")
-    ] = 0.25,
-    data: opt.Data = "digits",
-    imbalance: opt.Imbalance = 10.0,
-    alpha: opt.Alpha = 0.5,
-    clients: opt.Clients = 12,
-    participation: opt.Participation = 1.0,
-    rounds: opt.Rounds = 20,
-    local_epochs: opt.LocalEpochs = 2,
-    batch_size: opt.BatchSize = 16,
-    learning_rate: opt.LearningRate = 0.03,
-    momentum: opt.Momentum = 0.5,
-    weight_decay: opt.WeightDecay = 0.0,
-    backbone: opt.Backbone = "resnet8",
-    knobs: opt.Knobs = None,
-    measured_on: opt.MeasuredOn = "test",
-    seed: Annotated[int, typer.Option(metavar="N", help="Root of every random draw.")] = 0,
-    out: Annotated[Path, typer.Option(metavar="DIR", help="Folder of newcomers.json.")] = Path("runs/lab"),
-    as_json: opt.AsJson = False,
-) -> None:
-    """Train without some of the clients, then start those, too: at once, or with a head adapted to their images.
-
-    A client that never trained gets the generic model, the same with the frequencies of its own classes, and a head
-    adapted in 1, 5 and 20 local epochs on the frozen final backbone; the clients that trained stand beside it.
+def methods(*, as_json: opt.AsJson = False) -> None:
+    """List the methods: what each shares, what stays on the device, and where it was published.
 
     Example:
-        fedloge lab newcomers
-        fedloge lab newcomers --data folder:images --imbalance 100 --clients 40 --participation 0.3 --rounds 80
+        fedloge lab methods
     """
-    from cloud.lab.newcomers_table import newcomers_table  # noqa: PLC0415 - help must not wait for torch
-    from cloud.lab.one import run_one_with_newcomers  # noqa: PLC0415
+    from cloud.lab.catalogue import catalogue, catalogue_table  # noqa: PLC0415 - help must not wait for torch
 
-    setting = _setting(
-        method=method,
-        data=data,
-        imbalance=imbalance,
-        alpha=alpha,
-        clients=clients,
-        participation=participation,
-        rounds=rounds,
-        local_epochs=local_epochs,
-        batch_size=batch_size,
-        learning_rate=learning_rate,
-        momentum=momentum,
-        weight_decay=weight_decay,
-        backbone=backbone,
-        knobs=_knobs(knobs),
-        measured_on=measured_on,
-        seed=seed,
-    )
-    result = run_one_with_newcomers(setting, share, out)
-    emit(_plain(result), as_json=as_json, text=newcomers_table(result))
-    if not as_json:
-        console().print(f"\nresult: {out / 'newcomers.json'}")
-
-
-@app.command(cls=Command, name="replay")
-def replay_command(
-    source: Annotated[Path, typer.Argument(metavar="DIR", help="A demo's folder, or a federation file.")] = Path(
-        "runs/demo"
-    ),
-    *,
-    images: Annotated[
-        Path | None,
-        typer.Option(metavar="DIR", help="One folder of images per client, named as the client; a demo has its own."),
-    ] = None,
-    as_json: opt.AsJson = False,
-) -> None:
-    """Train a recorded federation again, and compare each round's model with the record.
-
-    Reads the federation file, the SQL record and the images; writes nothing. A round that closed without some clients
-    replays like any other: the record says who was accepted. Exits with 11 at the first round that differs.
-
-    What cannot be replayed: rounds trained on CUDA or another processor type, bit for bit; and with FedRep, whose
-    updates lean on each client's personal head, rounds after one that a client trained without being heard of.
-
-    Example:
-        fedloge lab replay runs/demo
-        fedloge lab replay federation.toml --images clients
-    """
-    from cloud.lab.verdict import replay_watched  # noqa: PLC0415 - help must not wait for torch
-    from shared.errors import ReplayError  # noqa: PLC0415
-
-    verdict = replay_watched(source, images)
-    if verdict.first_difference is None:
-        emit(verdict.plain(), as_json=as_json, text=verdict.words())
-        return
-    note(f"error: {verdict.words()}")
-    note(f"remedy: {verdict.remedy()}")
-    emit(verdict.plain(), as_json=as_json, status="error")
-    raise typer.Exit(ReplayError.exit_code)
-
-
-def _setting(**values: Any) -> Any:
-    """Return the setting, or refuse the option that does not fit before any image is read."""
-    import msgspec  # noqa: PLC0415 - help must not wait
-
-    from cloud.lab.setting import LabSetting, method_of  # noqa: PLC0415
-    from shared.complaint import complaint  # noqa: PLC0415
-
-    try:
-        setting = msgspec.convert(values, LabSetting)
-    except msgspec.ValidationError as cause:
-        raise UsageError(
-            f"options do not fit: {complaint(cause, LabSetting)}", remedy="see: fedloge lab run --help"
-        ) from cause
-    method_of(setting)
-    return setting
-
-
-def _knobs(pairs: list[str] | None) -> dict[str, Any]:
-    """Read KEY=VALUE pairs; a value is a TOML value, or a plain word."""
-    import msgspec  # noqa: PLC0415 - help must not wait
-
-    found: dict[str, Any] = {}
-    for pair in pairs or []:
-        key, equals, text = pair.partition("=")
-        if not equals or not key.isidentifier():
-            raise UsageError(f"--set takes KEY=VALUE, got {pair!r}", remedy="such as --set gamma=1.0")
-        try:
-            found |= msgspec.toml.decode(f"{key} = {text}")
-        except msgspec.DecodeError:
-            found[key] = text
-    return found
-
-
-def _plain(result: Any) -> dict[str, Any]:
-    import msgspec  # noqa: PLC0415 - help must not wait
-
-    plain: dict[str, Any] = msgspec.to_builtins(result)
-    return plain
+    emit({"methods": catalogue()}, as_json=as_json, text=catalogue_table())

@@ -25,7 +25,7 @@ def one_worker(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def numbers(result: Result) -> Result:
-    """Return a result without what a clock made, and without its bytes: a transfer's number is drawn, and written out."""
+    """Return a result without what a clock made, and without its bytes: a transfer's number is drawn, and counted."""
     return msgspec.structs.replace(result, seconds=0.0, bytes_up=0, bytes_down=0)
 
 
