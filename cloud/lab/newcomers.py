@@ -12,6 +12,7 @@ import msgspec
 import torch
 from msgspec import Struct
 
+from cloud.lab.clients import as_on_a_device
 from cloud.lab.federation import train
 from cloud.lab.fleet import fleet_of
 from cloud.lab.measuring import Point
@@ -155,7 +156,7 @@ def run_newcomers(
             is_new=member.client in newcomers,
             num_train_images=len(dealt.train),
             num_images=len(member.paper),
-            accuracy=starting.of(member, dealt.train) if len(member.paper) else {},
+            accuracy=starting.of(member, as_on_a_device(dealt.train)) if len(member.paper) else {},
         )
         for member, dealt in zip(everybody.members, shards.clients, strict=True)
     )
