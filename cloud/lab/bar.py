@@ -15,7 +15,8 @@ from shared.output import console, note
 def round_bar(setting: LabSetting) -> Iterator[Callable[[int, Point | None], None]]:
     """Show how far a run is; give what is to be called after every round."""
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=console(stderr=True), transient=True) as bar:
+    screen = console(stderr=True)  # a bar that is not shown would still leave an empty line behind
+    with Progress(*columns, console=screen, transient=True, disable=not screen.is_terminal) as bar:
         task = bar.add_task(setting.method, total=setting.rounds)
 
         def told(number: int, point: Point | None) -> None:

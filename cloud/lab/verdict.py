@@ -76,7 +76,8 @@ def replay_watched(source: Path, images: Path | None) -> Verdict:
     recording = read_recording(source, images)
     last = recording.rounds[-1].plan.round_number
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=console(stderr=True), transient=True) as bar:
+    screen = console(stderr=True)  # a bar that is not shown would still leave an empty line behind
+    with Progress(*columns, console=screen, transient=True, disable=not screen.is_terminal) as bar:
         task = bar.add_task("updates", total=sum(len(accepted_in(row)) for row in recording.rounds))
 
         def told(client: str, row: ReplayedRound | None) -> None:
