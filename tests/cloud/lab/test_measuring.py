@@ -17,18 +17,30 @@ METHODS = ("fedloge", "ditto", "fedrep")
 
 
 def run_network(method: str, backbone: Tensors, images: LabelledImages) -> Tensor:
-    """Return features (N, 64), image by image."""
+    """Return features (N, 64) by the plain network, all of one client's images anew each time."""
     model = trained(method).fleet.settings.model
     module = build_backbone(model.backbone, image_size=model.image_size, channels=model.channels, seed=0).eval()
     load_shared_state(module, backbone)
     pixels = (images.images.float() / 255 - model.mean[0]) / model.std[0]
     with torch.no_grad():
-        return torch.cat([module(pixel[None]) for pixel in pixels])
+        features: Tensor = module(pixels)
+    return features
 
 
-def share_right(logits: Tensor, labels: Tensor) -> float:
-    right = sum(int(row.argmax()) == int(label) for row, label in zip(logits, labels, strict=True))
-    return right / len(labels)
+MARGIN = 1e-4
+"""Between the two largest logits: below it the order of a sum may decide, and either answer is taken."""
+
+
+def is_share_right(found: float, logits: Tensor, labels: Tensor) -> bool:
+    """Tell whether an accuracy is the share of images whose largest logit is their label's."""
+    low = high = 0
+    for row, label in zip(logits, labels, strict=True):
+        first, second = row.topk(2).values
+        sure, right = float(first - second) > MARGIN, int(row.argmax()) == int(label)
+        low += sure and right
+        high += right or not sure
+    assert high - low <= 0.05 * len(labels), "too many ties to say anything"
+    return low <= round(found * len(labels)) <= high
 
 
 def log_frequencies(member: Member, smoothing: float) -> Tensor:
@@ -43,20 +55,20 @@ def test_a_point_is_what_running_every_clients_images_through_its_model_gives(me
     generic = generic_by_hand(method)
     point = measure_point(fleet, seen)
     features = run_network(method, seen.model.backbone, shards.evaluation)
-    assert point.gm == share_right(features @ generic.T, shards.evaluation.labels)
+    assert is_share_right(point.gm, features @ generic.T, shards.evaluation.labels)
     for member, dealt in zip(fleet.members, shards.clients, strict=True):
         kept = seen.personal[member.client]
         known = dealt.test.select((~dealt.is_new()).nonzero().flatten())
         assert bool(dealt.is_new().any()), "the tests hold images of new classes, which the paper's do not"
         features = run_network(method, seen.model.backbone, known)
-        assert point.generic[member.client] == share_right(features @ generic.T, known.labels)
+        assert is_share_right(point.generic[member.client], features @ generic.T, known.labels)
         if method == "fedloge":
             logits = features @ fleet.etf.T + log_frequencies(member, fleet.settings.method.prior_smoothing)
         else:
             assert kept.phi is not None
             own = seen.model.backbone if kept.backbone is None else kept.backbone
             logits = run_network(method, own, known) @ kept.phi.weight.T
-        assert point.personal[member.client] == share_right(logits, known.labels)
+        assert is_share_right(point.personal[member.client], logits, known.labels)
 
 
 @pytest.mark.parametrize("method", ["fedloge", "ditto"])
@@ -68,7 +80,7 @@ def test_the_new_class_protocol_asks_all_images_of_a_clients_test(method: str) -
         assert kept.phi is not None
         own = run.seen.model.backbone if kept.backbone is None else kept.backbone
         logits = run_network(method, own, dealt.test) @ kept.phi.weight.T
-        assert found[dealt.client] == share_right(logits, dealt.test.labels)
+        assert is_share_right(found[dealt.client], logits, dealt.test.labels)
 
 
 def test_a_mask_is_for_ever_wrong_on_images_of_new_classes() -> None:
