@@ -79,6 +79,11 @@ def test_a_head_whose_rows_are_exchanged_is_aligned_with_the_wrong_means() -> No
     assert geometry_of(fleet, seen).alignment == pytest.approx([-1 / 3, -1 / 3, 1, 1])
 
 
+def test_what_all_rows_of_a_head_share_answers_nothing_and_turns_no_angle() -> None:
+    fleet, seen = collapsed(simplex() + 1.0, simplex()[LABELS])
+    assert geometry_of(fleet, seen).alignment == pytest.approx([1.0] * NUM_CLASSES)
+
+
 def test_two_classes_at_one_place_have_no_angle_between_them() -> None:
     features = simplex()[torch.tensor([0, 0, 2, 3])[LABELS]]
     fleet, seen = collapsed(simplex(), features)
