@@ -5,6 +5,7 @@ replays like any other. What is not on record is whether a client trained that w
 would have moved, and where updates lean on it, which only FedRep's do, a later update of that client differs.
 """
 
+import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -25,7 +26,7 @@ from shared.frozen import frozen_classifier
 from shared.methods import recipe_of
 from shared.model import SharedModel, initial_model, pack, unpack
 from shared.settings import ReportSettings, SharedSettings
-from shared.tensors import decode, digest
+from shared.tensors import Tensors, decode, digest, encode
 
 CPU = torch.device("cpu")
 
@@ -136,9 +137,10 @@ def _replay_round(
     for part in accepted:
         outcome = fleet.train(part.client, model, number)
         _check_examples(part, outcome, number)
-        if part.record is not None and digest(outcome.delta) != part.record.blob:
+        blob, update = as_sent(outcome.delta)
+        if part.record is not None and blob != part.record.blob:
             differing.append(part.client)
-        mean.add(outcome.delta, outcome.num_examples)
+        mean.add(update, outcome.num_examples)
         told(part.client, None)
     for client in _trained_in_vain(row, fleet.settings):
         if client in fleet.images:
@@ -151,6 +153,12 @@ def _replay_round(
         clients=tuple(part.client for part in accepted),
         differing=tuple(differing),
     )
+
+
+def as_sent(update: Tensors) -> tuple[str, Tensors]:
+    """Return the blob of an update's bytes on the wire, and what the coordinator reads from them."""
+    payload = encode(update)
+    return hashlib.sha256(payload).hexdigest(), decode(payload)
 
 
 def accepted_in(row: RoundRow) -> list[Participant]:
