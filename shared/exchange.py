@@ -5,24 +5,27 @@ import logging
 import secrets
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from typing import TypeAlias
 
 from msgspec import Struct
 
 from shared.blobs import BlobStore
-from shared.chunks import chunks, describe, parse_chunk
+from shared.chunks import parse_chunk
 from shared.errors import TransferError, WireError
+from shared.limits import MAX_INFLIGHT_BYTES
 from shared.messages import Get, Gone, Manifest, decode_message, encode_message
-from shared.topics import Channel, Direction, Lane, coordinator_status, lane, parse_lane
+from shared.serving import Serving
+from shared.settings import Codec
+from shared.topics import Channel, Direction, Lane, broadcast, coordinator_status, lane, parse_lane
 from shared.transfer import Pull
 from shared.transport import Message, Transport
 
 log = logging.getLogger(__name__)
 
 MAX_PULLS = 8
-"""Transfers at once: 8 windows of 2 MiB bound what is in flight, and one slow peer blocks nobody."""
+"""Transfers at once; one that stalls makes room for one that waits, so a slow peer blocks nobody."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +67,7 @@ class _Waiting:
     client: str
     manifest: Manifest
     deadline: float
+    wave: bool
 
 
 class Exchange:
@@ -77,6 +81,8 @@ class Exchange:
         spool: Where pulled blobs go; None puts them beside the offered ones. The coordinator keeps what clients send
             in a folder of its own: a client chooses its blob's name, and what is refused under it must be no model.
         clock: Monotonic seconds; a test passes its own.
+        quota_bytes: What one peer may have on its way here at once, on disk; None for no limit.
+        broadcast_rate: Bytes per second of a broadcast; None answers every receiver on its own lane.
     """
 
     def __init__(
@@ -88,33 +94,41 @@ class Exchange:
         blobs: BlobStore,
         spool: BlobStore | None = None,
         clock: Callable[[], float] = time.monotonic,
+        quota_bytes: int | None = None,
+        broadcast_rate: float | None = None,
     ) -> None:
         self.transport = transport
         self.blobs = blobs
         self.spool = blobs if spool is None else spool
+        self.quota_bytes = quota_bytes
+        self.serving = Serving(
+            transport,
+            federation=federation,
+            outgoing=outgoing,
+            blobs=blobs,
+            clock=clock,
+            broadcast_rate=broadcast_rate,
+        )
         self._federation = federation
         self._outgoing: Direction = outgoing
         self._clock = clock
-        self._offered: dict[str, Manifest] = {}
-        self._pulls: dict[tuple[str, int], tuple[Pull, float]] = {}
+        self._pulls: dict[tuple[str, int], tuple[Pull, _Waiting]] = {}
         self._waiting: deque[_Waiting] = deque()
         self._events: deque[Event] = deque()
         self._transfers = itertools.count(secrets.randbits(48))
         self._connections = transport.connections
 
-    def offer(self, blob: str) -> Manifest:
+    def offer(self, blob: str, *, codec: Codec = "safetensors") -> Manifest:
         """Let peers pull a blob of the store; return what to tell them.
 
         Raises:
-            TransferError: The blob is not in the store, or is larger than a manifest can describe.
+            TransferError: The blob is not in the store, or is larger than can be sent.
         """
-        if blob not in self._offered:
-            self._offered[blob] = describe(self.blobs.path(blob))
-        return self._offered[blob]
+        return self.serving.offer(blob, codec)
 
     def withdraw(self, blob: str) -> None:
         """Serve a blob no longer; a peer that asks hears that it is gone."""
-        self._offered.pop(blob, None)
+        self.serving.withdraw(blob)
 
     def send(self, client: str, channel: Channel, message: Struct) -> None:
         """Send one control message at QoS 1.
@@ -125,23 +139,55 @@ class Exchange:
         topic = lane(self._federation, client, self._outgoing, channel)
         self.transport.publish(topic, encode_message(message), qos=1)
 
-    def pull(self, client: str, manifest: Manifest, *, timeout_seconds: float) -> None:
+    def pull(self, client: str, manifest: Manifest, *, timeout_seconds: float, wave: bool = False) -> None:
         """Begin to pull a blob from a peer's lane; asking again while it is under way changes nothing.
 
         Args:
             client: The agent at the other end, or the agent's own id on its side.
             manifest: What the peer said of the blob.
             timeout_seconds: Give up after this long.
+            wave: A broadcast of it is under way: listen first.
         """
-        active = {(peer, pull.manifest.blob) for (peer, _), (pull, _) in self._pulls.items()}
-        queued = {(entry.client, entry.manifest.blob) for entry in self._waiting}
-        if (client, manifest.blob) not in active | queued:
-            self._waiting.append(_Waiting(client, manifest, self._clock() + timeout_seconds))
+        entries = [*(entry for _, entry in self._pulls.values()), *self._waiting]
+        mine = [entry.manifest for entry in entries if entry.client == client]
+        if manifest.blob in {known.blob for known in mine}:
+            return
+        if self.quota_bytes is not None and sum(known.size for known in mine) + manifest.size > self.quota_bytes:
+            reason = f"quota: more than {self.quota_bytes} bytes of {client} would be under way"
+            self._events.append(PullFailed(client, manifest.blob, reason))
+            return
+        self._waiting.append(_Waiting(client, manifest, self._clock() + timeout_seconds, wave))
+        self._start_waiting(self._clock())
 
-    def abandon(self, client: str | None = None) -> None:
-        """Forget pulls from one client, or all of them."""
-        self._pulls = {key: value for key, value in self._pulls.items() if client not in {None, key[0]}}
-        self._waiting = deque(entry for entry in self._waiting if client not in {None, entry.client})
+    def abandon(self, client: str | None = None, *, keep: Collection[str] = ()) -> None:
+        """Forget pulls from one client, or all of them, and what came of their blobs.
+
+        Args:
+            client: None for all.
+            keep: Blobs whose pulls go on.
+        """
+        for key, (pull, entry) in list(self._pulls.items()):
+            if client in {None, entry.client} and entry.manifest.blob not in keep:
+                del self._pulls[key]
+                pull.discard()
+        self._waiting = deque(
+            entry for entry in self._waiting if client not in {None, entry.client} or entry.manifest.blob in keep
+        )
+
+    def forget(self, blob: str, *, client: str | None = None) -> None:
+        """Stop pulling a blob that its sender no longer has; what came of it waits on disk for another sender.
+
+        Args:
+            blob: The blob, or its list of digests.
+            client: Only from this one.
+        """
+
+        def meant(entry: _Waiting) -> bool:
+            named = blob in {entry.manifest.blob, entry.manifest.digest_list}
+            return named and client in {None, entry.client}
+
+        self._pulls = {key: value for key, value in self._pulls.items() if not meant(value[1])}
+        self._waiting = deque(entry for entry in self._waiting if not meant(entry))
 
     def poll(self, timeout_seconds: float) -> Event | None:
         """Move transfers on and return the next thing the loop must know, or None when nothing came in time.
@@ -170,30 +216,48 @@ class Exchange:
     def _patience(self, timeout_seconds: float) -> float:
         """Return how long to wait for a message before a transfer needs attention."""
         now = self._clock()
-        wakes = [min(pull.next_wakeup, deadline) for pull, deadline in self._pulls.values()]
+        wakes = [min(pull.next_wakeup, entry.deadline) for pull, entry in self._pulls.values()]
+        if self._waiting:
+            wakes += [pull.stalls_at for pull, _ in self._pulls.values()]
+        wakes.append(self.serving.next_wakeup())
         return max(0.0, min([timeout_seconds, *(wake - now for wake in wakes)]))
 
     def _advance(self) -> None:
-        """Start waiting pulls, ask for what is due, and give up what is overdue."""
+        """Start waiting pulls, ask for what is due, give up what is overdue, and send what was asked for."""
         now = self._clock()
-        while self._waiting and len(self._pulls) < MAX_PULLS:
-            entry = self._waiting.popleft()
-            transfer = next(self._transfers)
-            try:
-                pull = Pull(transfer, entry.manifest, self.spool, now)
-            except TransferError as error:  # the manifest contradicts itself
-                self._events.append(PullFailed(entry.client, entry.manifest.blob, error.message))
-                continue
-            self._pulls[entry.client, transfer] = (pull, entry.deadline)
-        for key, (pull, deadline) in list(self._pulls.items()):
+        self._start_waiting(now)
+        for key, (pull, entry) in list(self._pulls.items()):
             if pull.done:
                 self._finish(key, pull)
             elif pull.failure:
                 self._give_up(key, pull, pull.failure)
-            elif now >= deadline:
+            elif now >= entry.deadline:
                 self._give_up(key, pull, "the transfer's deadline passed")
-            elif (get := pull.next_get(now)) is not None:
+            elif (get := pull.next_get(now, self._budget(pull))) is not None:
                 self.send(key[0], "get", get)
+        self.serving.advance()
+
+    def _budget(self, pull: Pull) -> int:
+        """Return how many chunks a pull may ask for without overfilling what lies between the peers and this loop."""
+        under_way = sum(other.outstanding_bytes for other, _ in self._pulls.values())
+        return max(1, (MAX_INFLIGHT_BYTES - under_way) // pull.manifest.chunk)
+
+    def _start_waiting(self, now: float) -> None:
+        """Begin pulls that wait; a stalled one goes back to the queue for them, with what it has on disk."""
+        if self._waiting and len(self._pulls) >= MAX_PULLS:
+            for key, (pull, entry) in list(self._pulls.items()):
+                if now >= pull.stalls_at and len(self._pulls) >= MAX_PULLS and entry not in self._waiting:
+                    del self._pulls[key]
+                    self._waiting.append(entry)
+        while self._waiting and len(self._pulls) < MAX_PULLS:
+            entry = self._waiting.popleft()
+            transfer = next(self._transfers)
+            try:
+                pull = Pull(transfer, entry.manifest, self.spool, now, wave=entry.wave)
+            except TransferError as error:  # the manifest contradicts itself
+                self._events.append(PullFailed(entry.client, entry.manifest.blob, error.message))
+                continue
+            self._pulls[entry.client, transfer] = (pull, entry)
 
     def _finish(self, key: tuple[str, int], pull: Pull) -> None:
         del self._pulls[key]
@@ -210,6 +274,12 @@ class Exchange:
     def _dispatch(self, message: Message) -> Event | None:
         if message.topic == coordinator_status(self._federation):
             return Received("", "status", message.payload)
+        if message.topic == broadcast(self._federation, "c"):
+            chunk = parse_chunk(message.payload)
+            for key, (pull, _) in list(self._pulls.items()):
+                if pull.overhear(chunk, self._clock()) and pull.done:
+                    self._finish(key, pull)
+            return self._events.popleft() if self._events else None
         where = parse_lane(self._federation, message.topic)
         if where.channel == "get":
             self._serve(where, decode_message(message.payload, Get))
@@ -220,16 +290,10 @@ class Exchange:
         return Received(where.client, where.channel, message.payload)
 
     def _serve(self, where: Lane, get: Get) -> None:
-        """Send the chunks a peer asked for."""
-        if get.state != "want":
-            return
-        manifest = self._offered.get(get.blob)
-        if manifest is None:
+        """Send what a peer asked for, or say that it is gone."""
+        if not self.serving.take(where.client, get):
             self.send(where.client, "cmd" if self._outgoing == "down" else "manifest", Gone(blob=get.blob))
-            return
-        topic = lane(self._federation, where.client, self._outgoing, "c")
-        for payload in chunks(get, manifest, self.blobs.path(get.blob)):
-            self.transport.publish(topic, payload, qos=0)
+        self.serving.advance()
 
     def _take(self, where: Lane, payload: bytes) -> None:
         """Give a chunk to the pull it belongs to."""

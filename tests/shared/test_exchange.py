@@ -1,3 +1,4 @@
+import dataclasses
 from pathlib import Path
 
 import msgspec
@@ -82,8 +83,8 @@ def test_a_pull_past_its_deadline_is_given_up_and_says_why(pair: Pair) -> None:
 def test_a_manifest_that_lies_about_its_digest_fails_at_once(pair: Pair) -> None:
     manifest = offer(pair)
     lie = msgspec.structs.replace(manifest, blob="0" * 64)
-    pair.cloud._offered[lie.blob] = lie
-    pair.cloud.blobs.path(manifest.blob).rename(pair.cloud.blobs.path(lie.blob))
+    offers = pair.cloud.serving._offers
+    offers[lie.blob] = dataclasses.replace(offers[manifest.blob], manifest=lie)
     pair.edge.pull("ana", lie, timeout_seconds=60)
     event = pair.until(PullFailed)
     assert isinstance(event, PullFailed)
