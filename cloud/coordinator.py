@@ -161,6 +161,7 @@ class Coordinator:
             quorum=part.quorum,
             deadline_seconds=part.round_deadline_seconds,
         )
+        self.exchange.clear_spool()
         self.store.begin(plan)
         return plan
 

@@ -26,7 +26,7 @@ from shared.endpoint import Endpoint
 from shared.etf import sparse_etf
 from shared.exchange import Exchange
 from shared.join import JoinFile
-from shared.limits import MIB, WILL_DELAY_SECONDS
+from shared.limits import MAX_BLOB_BYTES, MIB, WILL_DELAY_SECONDS
 from shared.messages import CoordinatorPresence, encode_message
 from shared.model import initial_model, pack
 from shared.mqtt import MqttTransport, connect
@@ -176,6 +176,7 @@ def _exchange(settings: FederationFile, transport: MqttTransport, blobs: BlobSto
         outgoing="down",
         blobs=blobs,
         spool=BlobStore(spool),
+        quota_bytes=MAX_BLOB_BYTES,
         broadcast_rate=settings.broker.broadcast_mib_per_second * MIB or None,
     )
 

@@ -174,11 +174,13 @@ class Agent:
     def _proceed(self) -> None:
         """Do the task as soon as everything it needs is on disk."""
         task = self._task
-        if task is None or not self.work.ready():
+        if task is None:
             return
-        if task.model.blob not in self.exchange.blobs:
+        if task.model.blob not in self.exchange.blobs:  # at once, also where the classifier is still on its way
             seconds = min(PULL_SECONDS, task.deadline_seconds)
             self.exchange.pull(self.client, task.model, timeout_seconds=seconds, wave=task.wave)
+            return
+        if not self.work.ready():
             return
         self._task = None
         if isinstance(task, TrainTask):

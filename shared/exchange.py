@@ -1,73 +1,25 @@
 """Messages and blobs over one transport, the same on both sides: send, serve what was offered, pull what is wanted."""
 
-import itertools
 import logging
-import secrets
 import time
-from collections import deque
 from collections.abc import Callable, Collection
-from dataclasses import dataclass
-from typing import TypeAlias
 
 from msgspec import Struct
 
 from shared.blobs import BlobStore
 from shared.chunks import parse_chunk
-from shared.errors import TransferError, WireError
-from shared.limits import MAX_INFLIGHT_BYTES
+from shared.errors import WireError
+from shared.events import Arrived, Event, PullFailed, Received, Reconnected
 from shared.messages import Get, Gone, Manifest, decode_message, encode_message
+from shared.pulling import Pulling
 from shared.serving import Serving
 from shared.settings import Codec
 from shared.topics import Channel, Direction, Lane, broadcast, coordinator_status, lane, parse_lane
-from shared.transfer import Pull
 from shared.transport import Message, Transport
 
+__all__ = ["Arrived", "Event", "Exchange", "PullFailed", "Received", "Reconnected"]
+
 log = logging.getLogger(__name__)
-
-MAX_PULLS = 8
-"""Transfers at once; one that stalls makes room for one that waits, so a slow peer blocks nobody."""
-
-
-@dataclass(frozen=True, slots=True)
-class Received:
-    """A control message that the loop must read; ``client`` is "" for the coordinator's presence."""
-
-    client: str
-    channel: Channel
-    payload: bytes
-
-
-@dataclass(frozen=True, slots=True)
-class Arrived:
-    """A pull ended: the blob is in the store, its digest verified."""
-
-    client: str
-    blob: str
-
-
-@dataclass(frozen=True, slots=True)
-class PullFailed:
-    """A pull was given up."""
-
-    client: str
-    blob: str
-    reason: str
-
-
-@dataclass(frozen=True, slots=True)
-class Reconnected:
-    """The connection was lost and is back: presence must be announced again."""
-
-
-Event: TypeAlias = Received | Arrived | PullFailed | Reconnected
-
-
-@dataclass(slots=True)
-class _Waiting:
-    client: str
-    manifest: Manifest
-    deadline: float
-    wave: bool
 
 
 class Exchange:
@@ -100,7 +52,6 @@ class Exchange:
         self.transport = transport
         self.blobs = blobs
         self.spool = blobs if spool is None else spool
-        self.quota_bytes = quota_bytes
         self.serving = Serving(
             transport,
             federation=federation,
@@ -109,13 +60,15 @@ class Exchange:
             clock=clock,
             broadcast_rate=broadcast_rate,
         )
+        self._pulling = Pulling(
+            self.spool,
+            clock=clock,
+            quota_bytes=quota_bytes,
+            say=lambda client, get: self.send(client, "get", get),
+        )
         self._federation = federation
         self._outgoing: Direction = outgoing
         self._clock = clock
-        self._pulls: dict[tuple[str, int], tuple[Pull, _Waiting]] = {}
-        self._waiting: deque[_Waiting] = deque()
-        self._events: deque[Event] = deque()
-        self._transfers = itertools.count(secrets.randbits(48))
         self._connections = transport.connections
 
     def offer(self, blob: str, *, codec: Codec = "safetensors") -> Manifest:
@@ -148,16 +101,7 @@ class Exchange:
             timeout_seconds: Give up after this long.
             wave: A broadcast of it is under way: listen first.
         """
-        entries = [*(entry for _, entry in self._pulls.values()), *self._waiting]
-        mine = [entry.manifest for entry in entries if entry.client == client]
-        if manifest.blob in {known.blob for known in mine}:
-            return
-        if self.quota_bytes is not None and sum(known.size for known in mine) + manifest.size > self.quota_bytes:
-            reason = f"quota: more than {self.quota_bytes} bytes of {client} would be under way"
-            self._events.append(PullFailed(client, manifest.blob, reason))
-            return
-        self._waiting.append(_Waiting(client, manifest, self._clock() + timeout_seconds, wave))
-        self._start_waiting(self._clock())
+        self._pulling.begin(client, manifest, timeout_seconds=timeout_seconds, wave=wave)
 
     def abandon(self, client: str | None = None, *, keep: Collection[str] = ()) -> None:
         """Forget pulls from one client, or all of them, and what came of their blobs.
@@ -166,44 +110,36 @@ class Exchange:
             client: None for all.
             keep: Blobs whose pulls go on.
         """
-        for key, (pull, entry) in list(self._pulls.items()):
-            if client in {None, entry.client} and entry.manifest.blob not in keep:
-                del self._pulls[key]
-                pull.discard()
-        self._waiting = deque(
-            entry for entry in self._waiting if client not in {None, entry.client} or entry.manifest.blob in keep
-        )
+        self._pulling.abandon(client, keep)
 
     def forget(self, blob: str, *, client: str | None = None) -> None:
-        """Stop pulling a blob that its sender no longer has; what came of it waits on disk for another sender.
+        """Stop pulling a blob that its sender no longer has; what came of it waits on disk for another attempt.
 
         Args:
             blob: The blob, or its list of digests.
             client: Only from this one.
         """
+        self._pulling.forget(blob, client)
 
-        def meant(entry: _Waiting) -> bool:
-            named = blob in {entry.manifest.blob, entry.manifest.digest_list}
-            return named and client in {None, entry.client}
-
-        self._pulls = {key: value for key, value in self._pulls.items() if not meant(value[1])}
-        self._waiting = deque(entry for entry in self._waiting if not meant(entry))
+    def clear_spool(self) -> None:
+        """Remove whatever pulls left, when nothing of it is needed: before a round, also after a kill in the last one."""
+        if self.spool is not self.blobs:
+            self.spool.clear()
 
     def poll(self, timeout_seconds: float) -> Event | None:
         """Move transfers on and return the next thing the loop must know, or None when nothing came in time.
 
         Whatever a peer sends that breaks the protocol is logged and dropped here: it ends no loop.
         """
-        if self._events:
-            return self._events.popleft()
         if self.transport.connections != self._connections:
             self._connections = self.transport.connections
-            for pull, _ in self._pulls.values():
-                pull.reconnected(self._clock())
+            self._pulling.reconnected()
             return Reconnected()
-        self._advance()
-        if self._events:
-            return self._events.popleft()
+        if not self._pulling.outcomes:
+            self._pulling.advance()
+            self.serving.advance()
+        if self._pulling.outcomes:
+            return self._pulling.outcomes.popleft()
         message = self.transport.receive(self._patience(timeout_seconds))
         if message is None:
             return None
@@ -215,93 +151,29 @@ class Exchange:
 
     def _patience(self, timeout_seconds: float) -> float:
         """Return how long to wait for a message before a transfer needs attention."""
-        now = self._clock()
-        wakes = [min(pull.next_wakeup, entry.deadline) for pull, entry in self._pulls.values()]
-        if self._waiting:
-            wakes += [pull.stalls_at for pull, _ in self._pulls.values()]
-        wakes.append(self.serving.next_wakeup())
-        return max(0.0, min([timeout_seconds, *(wake - now for wake in wakes)]))
-
-    def _advance(self) -> None:
-        """Start waiting pulls, ask for what is due, give up what is overdue, and send what was asked for."""
-        now = self._clock()
-        self._start_waiting(now)
-        for key, (pull, entry) in list(self._pulls.items()):
-            if pull.done:
-                self._finish(key, pull)
-            elif pull.failure:
-                self._give_up(key, pull, pull.failure)
-            elif now >= entry.deadline:
-                self._give_up(key, pull, "the transfer's deadline passed")
-            elif (get := pull.next_get(now, self._budget(pull))) is not None:
-                self.send(key[0], "get", get)
-        self.serving.advance()
-
-    def _budget(self, pull: Pull) -> int:
-        """Return how many chunks a pull may ask for without overfilling what lies between the peers and this loop."""
-        under_way = sum(other.outstanding_bytes for other, _ in self._pulls.values())
-        return max(1, (MAX_INFLIGHT_BYTES - under_way) // pull.manifest.chunk)
-
-    def _start_waiting(self, now: float) -> None:
-        """Begin pulls that wait; a stalled one goes back to the queue for them, with what it has on disk."""
-        if self._waiting and len(self._pulls) >= MAX_PULLS:
-            for key, (pull, entry) in list(self._pulls.items()):
-                if now >= pull.stalls_at and len(self._pulls) >= MAX_PULLS and entry not in self._waiting:
-                    del self._pulls[key]
-                    self._waiting.append(entry)
-        while self._waiting and len(self._pulls) < MAX_PULLS:
-            entry = self._waiting.popleft()
-            transfer = next(self._transfers)
-            try:
-                pull = Pull(transfer, entry.manifest, self.spool, now, wave=entry.wave)
-            except TransferError as error:  # the manifest contradicts itself
-                self._events.append(PullFailed(entry.client, entry.manifest.blob, error.message))
-                continue
-            self._pulls[entry.client, transfer] = (pull, entry)
-
-    def _finish(self, key: tuple[str, int], pull: Pull) -> None:
-        del self._pulls[key]
-        self.send(key[0], "get", Get(transfer=key[1], blob=pull.manifest.blob, state="done"))
-        self._events.append(Arrived(key[0], pull.manifest.blob))
-
-    def _give_up(self, key: tuple[str, int], pull: Pull, reason: str) -> None:
-        del self._pulls[key]
-        pull.failed(reason)
-        failed = Get(transfer=key[1], blob=pull.manifest.blob, state="failed", reason=reason)
-        self.send(key[0], "get", failed)
-        self._events.append(PullFailed(key[0], pull.manifest.blob, reason))
+        wake = min(self._pulling.next_wakeup(), self.serving.next_wakeup())
+        return max(0.0, min(timeout_seconds, wake - self._clock()))
 
     def _dispatch(self, message: Message) -> Event | None:
         if message.topic == coordinator_status(self._federation):
             return Received("", "status", message.payload)
         if message.topic == broadcast(self._federation, "c"):
-            chunk = parse_chunk(message.payload)
-            for key, (pull, _) in list(self._pulls.items()):
-                if pull.overhear(chunk, self._clock()) and pull.done:
-                    self._finish(key, pull)
-            return self._events.popleft() if self._events else None
+            self._pulling.overhear(parse_chunk(message.payload))
+            return self._outcome()
         where = parse_lane(self._federation, message.topic)
         if where.channel == "get":
             self._serve(where, decode_message(message.payload, Get))
             return None
         if where.channel == "c":
-            self._take(where, message.payload)
-            return self._events.popleft() if self._events else None
+            self._pulling.take(where.client, parse_chunk(message.payload))
+            return self._outcome()
         return Received(where.client, where.channel, message.payload)
+
+    def _outcome(self) -> Event | None:
+        return self._pulling.outcomes.popleft() if self._pulling.outcomes else None
 
     def _serve(self, where: Lane, get: Get) -> None:
         """Send what a peer asked for, or say that it is gone."""
         if not self.serving.take(where.client, get):
             self.send(where.client, "cmd" if self._outgoing == "down" else "manifest", Gone(blob=get.blob))
         self.serving.advance()
-
-    def _take(self, where: Lane, payload: bytes) -> None:
-        """Give a chunk to the pull it belongs to."""
-        chunk = parse_chunk(payload)
-        found = self._pulls.get((where.client, chunk.transfer))
-        if found is None:
-            return
-        pull, _ = found
-        pull.accept(chunk, self._clock())
-        if pull.done:
-            self._finish((where.client, chunk.transfer), pull)

@@ -53,6 +53,12 @@ MAX_UNSENT_CHUNKS: Final = 8
 BROADCAST_BURST_BYTES: Final = 2 * MIB
 """What a broadcast may send at once after a pause; a broker queues it for every subscriber."""
 
+BROADCAST_DELAY_SECONDS: Final = 0.1
+"""Between the announcement of a broadcast and its first chunk: chunks are not acknowledged and would overtake it."""
+
+MAX_PULLS: Final = 8
+"""Transfers to one process at once: enough to fill a link from slow peers, few enough to bound what is under way."""
+
 STALLED_SECONDS: Final = 8.0
 """A pull without progress for this long makes room for one that waits; what has come stays on disk."""
 

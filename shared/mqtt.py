@@ -24,9 +24,7 @@ from shared.limits import (
     KEEPALIVE_SECONDS,
     MAX_INFLIGHT,
     MAX_UNSENT_CHUNKS,
-    MAX_UNSENT_MESSAGES,
     MQTT5_CONNECT_SECONDS,
-    PUBLISH_SECONDS,
 )
 from shared.mqtt_client import make_client
 from shared.mqtt_properties import (
@@ -37,6 +35,7 @@ from shared.mqtt_properties import (
 )
 from shared.packet import PROFILES, check_packet_size
 from shared.transport import Message
+from shared.unsent import Unsent
 
 _log = logging.getLogger(__name__)
 
@@ -130,10 +129,9 @@ class MqttTransport:
         self._address = endpoint.address()
         self._profile_bytes = self.max_packet_bytes
         self._filters = list(filters)
-        self._unsent: list[paho.MQTTMessageInfo] = []
         self._sending = threading.Lock()
-        self._room = threading.Event()
         self._online = threading.Event()
+        self._unsent = Unsent(self._online.is_set)
         self._answered = threading.Event()
         self._reader_waits = False
         self._refusal = ""
@@ -191,7 +189,7 @@ class MqttTransport:
         with self._sending:
             if self._closed:
                 raise BrokerError("the transport is closed")
-            if not self._has_room():
+            if not self._unsent.await_room():
                 self.dropped_messages += 1
                 return
             info = self._client.publish(topic, payload, qos=qos, retain=retain, properties=properties)
@@ -199,14 +197,14 @@ class MqttTransport:
                 self.dropped_messages += 1
                 return
             info.rc = paho.MQTT_ERR_SUCCESS  # paho keeps a QoS 1 message for the reconnect, but leaves NO_CONN here
-            self._unsent.append(info)
+            self._unsent.add(info)
             self.sent_bytes[topic] += len(payload)
 
     def ready(self) -> bool:
         """Tell whether a chunk would soon be on the wire; where not, the reader is woken once it would."""
         with self._sending:
             self._reader_waits = True  # before looking, so that no room that opens meanwhile is missed
-            if self._online.is_set() and self._count_unsent() < MAX_UNSENT_CHUNKS:
+            if self._online.is_set() and self._unsent.count() < MAX_UNSENT_CHUNKS:
                 self._reader_waits = False
                 return True
             return False
@@ -221,33 +219,13 @@ class MqttTransport:
             if self._closed:
                 return
             self._closed = True
-            deadline = time.monotonic() + DRAIN_SECONDS
-            while self._online.is_set() and self._count_unsent() and time.monotonic() < deadline:
-                self._await_progress()
+            self._unsent.drain(DRAIN_SECONDS)
         self._stop()
 
     def _stop(self) -> None:
         self._closed = True
         self._client.disconnect()
         self._client.loop_stop()
-
-    def _has_room(self) -> bool:
-        """Wait for room among the unsent messages; False when there will be none soon."""
-        deadline = time.monotonic() + PUBLISH_SECONDS
-        while len(self._unsent) >= MAX_UNSENT_MESSAGES and self._count_unsent() >= MAX_UNSENT_MESSAGES:
-            if not self._online.is_set() or time.monotonic() > deadline:
-                return False
-            self._await_progress()
-        return True
-
-    def _count_unsent(self) -> int:
-        self._unsent = [info for info in self._unsent if not _is_settled(info)]
-        return len(self._unsent)
-
-    def _await_progress(self) -> None:
-        """Sleep until something was sent; the short timeout covers what paho settles without a callback."""
-        self._room.clear()
-        self._room.wait(0.02)
 
     def _on_connect(
         self, client: paho.Client, _data: Any, _flags: paho.ConnectFlags, reason: ReasonCode, properties: Any
@@ -292,7 +270,7 @@ class MqttTransport:
         self, _client: paho.Client, _data: Any, _flags: Any, reason: ReasonCode, _properties: Any
     ) -> None:
         self._online.clear()
-        self._room.set()
+        self._unsent.progress()
         if self.connections and not self._closed:
             _log.warning("connection to %s lost (%s), reconnecting", self._address, reason)
         elif self.version == "5" and not self._answered.is_set():  # an older broker may just hang up
@@ -303,7 +281,7 @@ class MqttTransport:
         if reason.is_failure:
             self.refused_messages += 1
             _log.warning("broker at %s did not pass message %d on: %s", self._address, mid, reason)
-        self._room.set()
+        self._unsent.progress()
         self._wake_reader()
 
     def _wake_reader(self) -> None:
@@ -313,8 +291,3 @@ class MqttTransport:
 
     def _on_message(self, _client: paho.Client, _data: Any, message: paho.MQTTMessage) -> None:
         self._inbox.offer(Message(message.topic, bytes(message.payload)))
-
-
-def _is_settled(info: paho.MQTTMessageInfo) -> bool:
-    """Tell whether a message was sent, acknowledged or, with QoS 0, lost with its connection."""
-    return info.rc != paho.MQTT_ERR_SUCCESS or info.is_published()

@@ -20,7 +20,14 @@ from shared.chunks import (
     wave_number,
 )
 from shared.errors import TransferError
-from shared.limits import BROADCAST_BURST_BYTES, CHUNK_BYTES, CHUNK_MARGIN_BYTES, KIB, MAX_SERVED_CHUNKS
+from shared.limits import (
+    BROADCAST_BURST_BYTES,
+    BROADCAST_DELAY_SECONDS,
+    CHUNK_BYTES,
+    CHUNK_MARGIN_BYTES,
+    KIB,
+    MAX_SERVED_CHUNKS,
+)
 from shared.messages import Get, Manifest
 from shared.pace import Pace
 from shared.settings import Codec
@@ -80,6 +87,7 @@ class Serving:
         self._requests: dict[_Request, dict[int, None]] = {}
         self._wave: deque[tuple[str, int]] = deque()
         self._wave_blob = ""
+        self._wave_at = 0.0
         self._pace = Pace(broadcast_rate or 0.0, burst=BROADCAST_BURST_BYTES, now=clock())
 
     def offer(self, blob: str, codec: Codec) -> Manifest:
@@ -144,6 +152,7 @@ class Serving:
         manifest = self._offers[blob].manifest
         parts = [manifest] if manifest.digest_list is None else [list_manifest(manifest), manifest]
         self._wave_blob = blob
+        self._wave_at = self._clock() + BROADCAST_DELAY_SECONDS
         self._wave = deque((part.blob, index) for part in parts for index in range(count_chunks(part)))
 
     def broadcasting(self, blob: str) -> bool:
@@ -162,7 +171,7 @@ class Serving:
         """Return the monotonic seconds at which ``advance`` can send, where no peer's word is waited for."""
         if not (self._requests or self._wave) or not self._transport.ready():
             return math.inf  # the transport wakes its reader when there is room again
-        return -math.inf if self._requests else self._pace.ready_at(self._clock())
+        return -math.inf if self._requests else max(self._wave_at, self._pace.ready_at(self._clock()))
 
     def _send_requested(self) -> bool:
         """Send one chunk of the peer whose turn it is; the next peer's turn comes then."""
@@ -178,7 +187,7 @@ class Serving:
         return True
 
     def _send_wave(self) -> bool:
-        if not self._wave:
+        if not self._wave or self._clock() < self._wave_at:
             return False
         blob, index = self._wave[0]
         offer = self._offers.get(blob)

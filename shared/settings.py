@@ -120,21 +120,21 @@ class UpdateSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     """How an update travels.
 
     Attributes:
-        precision: fp32 loses nothing; fp16 and bf16 halve the bytes. fp16 keeps 11 significant bits and nothing above
+        encoding: fp32 loses nothing; fp16 and bf16 halve the bytes. fp16 keeps 11 significant bits and nothing above
             65504, bf16 keeps 8 and fp32's range.
         compression: zstd takes about a fifth of the bytes off fp32, a tenth to a quarter off the halves, without loss.
     """
 
-    precision: Literal["fp32", "fp16", "bf16"] = "fp32"
+    encoding: Literal["fp32", "fp16", "bf16"] = "fp32"
     compression: Literal["zstd", "none"] = "zstd"
 
     @property
     def codec(self) -> Codec:
         """The name of the encoding on the wire."""
         if self.compression == "none":
-            return "safetensors" if self.precision == "fp32" else self.precision
+            return "safetensors" if self.encoding == "fp32" else self.encoding
         names: dict[str, Codec] = {"fp32": "fp32+zstd", "fp16": "fp16+zstd", "bf16": "bf16+zstd"}
-        return names[self.precision]
+        return names[self.encoding]
 
 
 class SharedSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

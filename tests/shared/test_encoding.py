@@ -37,7 +37,7 @@ def decoded(folder: Path, payload: bytes, codec: Codec) -> Tensors:
 @pytest.mark.parametrize("compression", ["none", "zstd"])
 @pytest.mark.parametrize("precision", ["fp32", "fp16", "bf16"])
 def test_decoding_undoes_encoding_up_to_the_precision(tmp_path: Path, precision: str, compression: str) -> None:
-    codec = UpdateSettings(precision=precision, compression=compression).codec  # type: ignore[arg-type]
+    codec = UpdateSettings(encoding=precision, compression=compression).codec  # type: ignore[arg-type]
     sent = update()
     payload = encode_update(sent, codec)
     assert payload == encode_update(dict(reversed(sent.items())), codec)
@@ -51,7 +51,7 @@ def test_decoding_undoes_encoding_up_to_the_precision(tmp_path: Path, precision:
 
 def test_every_codec_has_a_setting_and_every_setting_a_codec() -> None:
     settings_codecs = [
-        UpdateSettings(precision=precision, compression=compression).codec  # type: ignore[arg-type]
+        UpdateSettings(encoding=precision, compression=compression).codec  # type: ignore[arg-type]
         for precision in BITS
         for compression in ("none", "zstd")
     ]
