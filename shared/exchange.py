@@ -122,7 +122,7 @@ class Exchange:
         self._pulling.forget(blob, client)
 
     def clear_spool(self) -> None:
-        """Remove whatever pulls left, when nothing of it is needed: before a round, also after a kill in the last one."""
+        """Remove whatever pulls left, where nothing of it is needed: before a round, also after a kill."""
         if self.spool is not self.blobs:
             self.spool.clear()
 

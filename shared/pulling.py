@@ -57,8 +57,11 @@ class Pulling:
         """Pull a blob; see ``Exchange.pull``."""
         wanted = [*(wanted for _, wanted in self._running.values()), *self._waiting]
         mine = [known.manifest for known in wanted if known.client == client]
-        if manifest.blob in {known.blob for known in mine}:
+        if manifest in mine:
             return
+        if manifest.blob in {known.blob for known in mine}:  # described anew: its chunks have another size
+            self.forget(manifest.blob, client)
+            mine = [known for known in mine if known.blob != manifest.blob]
         if self._quota_bytes is not None and sum(known.size for known in mine) + manifest.size > self._quota_bytes:
             reason = f"quota: more than {self._quota_bytes} bytes of {client} would be under way"
             self.outcomes.append(PullFailed(client, manifest.blob, reason))
