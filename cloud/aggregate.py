@@ -6,7 +6,7 @@ from typing import Final
 import torch
 from torch import Tensor
 
-from cloud.intake import check_update, checked
+from cloud.intake import check_update, checked, refuse_infinite
 from shared.tensors import Tensors
 
 _BLOCK: Final = 64 * 1024
@@ -60,16 +60,24 @@ class WeightedMean:
         if num_examples < 1:
             raise ValueError(f"num_examples is {num_examples}, must be at least 1")
         self._spoiled = True
-        for name, tensor in checked(delta, like=self._base):
-            self._add_tensor(self._sums[name], tensor.reshape(-1), num_examples)
+        for name, tensor in checked(delta, like=self._base, finite=False):
+            if not self._add_tensor(self._sums[name], tensor.reshape(-1), num_examples):
+                refuse_infinite(name, tensor)
         self._spoiled = False
         self.num_examples += num_examples
 
-    def _add_tensor(self, total: Tensor, tensor: Tensor, num_examples: int) -> None:
+    def _add_tensor(self, total: Tensor, tensor: Tensor, num_examples: int) -> bool:
+        """Add a tensor, block by block; False when one of its values may not be finite.
+
+        A sum is finite only if every term is, and summing a block that is in the cache costs next to nothing.
+        """
+        sums = []
         for start in range(0, len(tensor), _BLOCK):
             piece = tensor[start : start + _BLOCK]
+            sums.append(piece.sum())
             block = self._block[: len(piece)].copy_(piece)
             total[start : start + _BLOCK].add_(block, alpha=num_examples)
+        return not sums or bool(torch.isfinite(torch.stack(sums).sum()))
 
     def result(self) -> Tensors:
         """Return the new shared tensors, float32.

@@ -61,8 +61,15 @@ def check_update(delta: Mapping[str, Tensor], *, like: Mapping[str, Tensor]) -> 
         pass
 
 
-def checked(delta: Iterable[tuple[str, Tensor]], *, like: Mapping[str, Tensor]) -> Iterator[tuple[str, Tensor]]:
+def checked(
+    delta: Iterable[tuple[str, Tensor]], *, like: Mapping[str, Tensor], finite: bool = True
+) -> Iterator[tuple[str, Tensor]]:
     """Pass an update's tensors through, each once it was found to fit; names that are missing come out at the end.
+
+    Args:
+        delta: Names and tensors.
+        like: The round's shared tensors.
+        finite: Also look at every value; a caller that reads the values anyway looks itself.
 
     Raises:
         UpdateRejectedError: As ``check_update``.
@@ -74,27 +81,31 @@ def checked(delta: Iterable[tuple[str, Tensor]], *, like: Mapping[str, Tensor]) 
             continue
         missing.remove(name)
         if not odd:
-            _check_tensor(name, tensor, like[name])
+            _check_kind(name, tensor, like[name])
+            if finite:
+                refuse_infinite(name, tensor)
             yield name, tensor
     if missing or odd:
         raise UpdateRejectedError("names", f"tensor names differ from the model's: {sorted(missing | odd)[:5]}")
 
 
-def _check_tensor(name: str, tensor: Tensor, expected: Tensor) -> None:
+def _check_kind(name: str, tensor: Tensor, expected: Tensor) -> None:
     if tensor.shape != expected.shape:
         raise UpdateRejectedError(
             "shape", f"{name} has shape {tuple(tensor.shape)}, the model has {tuple(expected.shape)}"
         )
     if tensor.dtype != expected.dtype:
         raise UpdateRejectedError("dtype", f"{name} is {tensor.dtype}, the model has {expected.dtype}")
-    if not all_finite(tensor):
-        raise UpdateRejectedError("not-finite", f"{name} holds NaN or infinity")
 
 
-def all_finite(tensor: Tensor) -> bool:
-    """Tell whether a float32 tensor holds neither NaN nor infinity.
+def refuse_infinite(name: str, tensor: Tensor) -> None:
+    """Refuse a float32 tensor that holds NaN or infinity.
 
     A sum is finite only if every term is; where it is not, a large finite sum may have overflowed, and each element is
     looked at. The sum takes a tenth of the time of the look.
+
+    Raises:
+        UpdateRejectedError: ``not-finite``.
     """
-    return bool(torch.isfinite(tensor.sum())) or bool(torch.isfinite(tensor).all())
+    if not torch.isfinite(tensor.sum()) and not torch.isfinite(tensor).all():
+        raise UpdateRejectedError("not-finite", f"{name} holds NaN or infinity")
