@@ -273,7 +273,7 @@ class MqttTransport:
         self._unsent.progress()
         if self.connections and not self._closed:
             _log.warning("connection to %s lost (%s), reconnecting", self._address, reason)
-        elif self.version == "5" and not self._answered.is_set():  # an older broker may just hang up
+        elif self.version == "5" and not (self._answered.is_set() or self._closed):  # an older broker may hang up
             self._unspoken = True
             self._refuse(f"it closed the connection ({reason})")
 
