@@ -47,8 +47,9 @@ MAX_INFLIGHT_BYTES: Final = 32 * MIB
 MAX_SERVED_CHUNKS: Final = 64
 """Chunks one peer may have asked for and not yet been sent; what it asks beyond that it must ask again."""
 
-MAX_UNSENT_CHUNKS: Final = 8
-"""Chunks handed to the network and not yet on the wire: the rest wait where a peer can still take its request back."""
+MAX_UNSENT_CHUNKS: Final = 24
+"""Chunks handed to the network and not yet on the wire: 6 MiB keep it busy while the loop does something else; the rest
+wait where a peer can still take its request back."""
 
 BROADCAST_BURST_BYTES: Final = 2 * MIB
 """What a broadcast may send at once after a pause; a broker queues it for every subscriber."""

@@ -1,7 +1,7 @@
 """Which chunks are asked for when: a credit window that grows on a clean link and halves when chunks are lost.
 
-Additive increase, multiplicative decrease, as in congestion control (Chiu and Jain, 1989). Pure of clock and network:
-the time, monotonic seconds, is passed in.
+Additive increase, multiplicative decrease (Chiu and Jain, 1989) after a slow start (Jacobson, 1988), as in TCP. Pure of
+clock and network: the time, monotonic seconds, is passed in.
 """
 
 import math
@@ -46,6 +46,7 @@ class Window:
         self._asked: dict[int, float] = {}  # outstanding, and when each was first asked for
         self._lost: dict[int, float] = {}  # asked for once and given up; they may still come
         self._clean = 0
+        self._untried = True  # no loss yet: the link's capacity is still looked for
         self._round_trip = 0.0
         self._stretch = 1.0 + _JITTER * jitter
         self._timeout = REREQUEST_SECONDS * self._stretch
@@ -102,12 +103,16 @@ class Window:
         asked = self._lost.pop(index, None) if asked is None else asked
         if asked is not None:  # on a slow link the time of an answer is mostly the window's own length
             self._round_trip = max(now - asked, 0.8 * self._round_trip + 0.2 * (now - asked))
-            self._clean += 1
-            if self._clean >= self.size // 2 and self._round_trip <= GROW_BELOW_SECONDS:
-                self.size, self._clean = min(self.size + 1, MAX_WINDOW_CHUNKS), 0
+            self._grow()
         patience = max(REREQUEST_SECONDS, _PATIENCE * self._round_trip)
         self._timeout = self._stretch * min(patience, MAX_REREQUEST_SECONDS)
         self.progress = now
+
+    def _grow(self) -> None:
+        """Widen by one for every chunk until the first loss, then for every clean half of the window."""
+        self._clean += 1
+        if self._round_trip <= GROW_BELOW_SECONDS and (self._untried or self._clean >= self.size // 2):
+            self.size, self._clean = min(self.size + 1, MAX_WINDOW_CHUNKS), 0
 
     def wave_ended(self, now: float) -> None:
         """Stop listening: the broadcast's last chunk has come; what it left out is asked for after the jitter."""
@@ -129,6 +134,7 @@ class Window:
             self._timeout = REREQUEST_SECONDS * self._stretch
             return
         self._lost |= self._asked
+        self._untried = False
         self._return_asked()
         self.size, self._clean = max(self.size // 2, MIN_WINDOW_CHUNKS), 0
         self._timeout = self._stretch * min(2 * self._timeout / self._stretch, MAX_REREQUEST_SECONDS)

@@ -24,18 +24,33 @@ def test_it_is_refilled_when_half_of_it_has_arrived() -> None:
     window.arrived(0, 0.1)
     assert window.due(0.1, PLENTY) == []
     window.arrived(1, 0.1)
-    assert window.due(0.1, PLENTY) == [4, 5, 6]  # half came without a loss: one wider
+    assert window.due(0.1, PLENTY) == [4, 5, 6, 7]  # no loss yet: one wider for each that came
 
 
-def test_it_grows_by_one_for_every_clean_half_of_itself_up_to_its_limit() -> None:
-    window, sizes = Window(range(10_000), 0.0), []
-    for step in range(2000):
+def test_before_the_first_loss_it_doubles_every_round_trip_up_to_its_limit() -> None:
+    window, sizes = Window(range(1000), 0.0), []
+    for step in range(8):
+        sizes.append(window.size)
         for index in window.due(step / 100, PLENTY):
             window.arrived(index, step / 100)
-        sizes.append(window.size)
-    assert all(after - before in {0, 1, 2} for before, after in itertools.pairwise(sizes))
+    assert sizes[:4] == [4, 8, 16, 32]
     assert sizes[-1] == MAX_WINDOW_CHUNKS
-    assert max(sizes) == MAX_WINDOW_CHUNKS
+
+
+def test_after_a_loss_it_grows_by_one_for_every_clean_half_of_itself() -> None:
+    window = Window(range(10_000), 0.0)
+    window.due(0.0, PLENTY)
+    window.due(REREQUEST_SECONDS, PLENTY)
+    assert window.size == MIN_WINDOW_CHUNKS
+    grown = [window.size]
+    for step in range(1000):
+        for index in window.due(3.0 + step / 100, PLENTY):
+            before = window.size
+            window.arrived(index, 3.0 + step / 100)
+            assert window.size - before in {0, 1}
+        grown.append(window.size)
+    assert all(after - before <= 2 for before, after in itertools.pairwise(grown))
+    assert grown[-1] == MAX_WINDOW_CHUNKS
 
 
 def test_it_does_not_grow_on_a_link_that_is_full() -> None:
