@@ -5,7 +5,7 @@ Run:  python -m benchmarks.transfer                     (45 MB, seven turns)
 
 In every turn the same bytes go down and up by the product's pull, SHA-256 and fsync included, and once each by a plain
 paho publisher that sends all of it in one go with QoS 0 and QoS 1 to a plain paho subscriber that only counts. The two
-ends are two processes. Overhead is what the sockets carried beyond the blob, TCP's own counters, both directions.
+ends are two processes. On a busy machine seconds say little, so processor seconds stand beside them. Overhead is what the sockets carried beyond the blob, TCP's own counters, both directions.
 """
 
 import argparse
@@ -22,6 +22,7 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
+import psutil
 import torch
 from paho.mqtt import client as paho
 from paho.mqtt.enums import CallbackAPIVersion
@@ -111,6 +112,12 @@ def pushed(client: paho.Client, pipe: Connection, payload: bytes, qos: int) -> f
     return time.perf_counter() - begin
 
 
+def processor(end: Any, broker: Broker) -> float:
+    """Return the processor seconds so far of both ends and the broker."""
+    processes = (psutil.Process(), psutil.Process(end.pid), broker.process)
+    return sum(sum(process.cpu_times()[:2]) for process in processes)
+
+
 def child(work: Any, broker: Broker, folder: str) -> tuple[Any, Connection]:
     """Start the other end."""
     ours, theirs = multiprocessing.Pipe()
@@ -138,10 +145,12 @@ def run(megabytes: float, turns: int, *, push: bool) -> dict[str, Any]:
         blob = cloud.put(payload)
         for turn in range(turns):
             manifest = exchange.offer(blob)
+            before = processor(helper, broker)
             pipe.send(("pull", manifest))
             while not pipe.poll():
                 exchange.poll(0.02)
             down, down_bytes = pipe.recv()
+            down_cpu = processor(helper, broker) - before
             pipe.send(("offer", payload))
             while not pipe.poll():
                 exchange.poll(0.02)
@@ -149,9 +158,11 @@ def run(megabytes: float, turns: int, *, push: bool) -> dict[str, Any]:
             if spool.get(blob) != payload:
                 raise SystemExit("the blob that came is not the one that was sent")
             spool.discard(blob)
-            row = {"down_s": down, "up_s": up, "down_bytes": down_bytes, "up_bytes": up_bytes}
-            if push:
-                row |= {f"push_qos{qos}_s": pushed(pusher, sink_pipe, payload, qos) for qos in (0, 1)}
+            row = {"down_s": down, "up_s": up, "down_bytes": down_bytes, "up_bytes": up_bytes, "down_cpu_s": down_cpu}
+            for qos in (0, 1) if push else ():
+                before = processor(sink, other)
+                row[f"push_qos{qos}_s"] = pushed(pusher, sink_pipe, payload, qos)
+                row[f"push_qos{qos}_cpu_s"] = processor(sink, other) - before
             rows.append(row)
             print(turn, {key: round(value, 3) for key, value in row.items()}, flush=True)
         result = {
@@ -181,6 +192,9 @@ def summary(rows: list[dict[str, float]], size: int) -> dict[str, Any]:
         if "push_qos0_s" in rows[0]:
             ratios = [min(row["push_qos0_s"], row["push_qos1_s"]) / row[f"{way}_s"] for row in rows]
             found[f"{way}_against_faster_push"] = [min(ratios), statistics.median(ratios), max(ratios)]
+    if "push_qos0_s" in rows[0]:
+        costs = [min(row["push_qos0_cpu_s"], row["push_qos1_cpu_s"]) / row["down_cpu_s"] for row in rows]
+        found["processor_against_cheaper_push"] = [min(costs), statistics.median(costs), max(costs)]
     return found
 
 
