@@ -5,7 +5,8 @@ Run:  python -m benchmarks.transfer                     (45 MB, seven turns)
 
 In every turn the same bytes go down and up by the product's pull, SHA-256 and fsync included, and once each by a plain
 paho publisher that sends all of it in one go with QoS 0 and QoS 1 to a plain paho subscriber that only counts. The two
-ends are two processes. On a busy machine seconds say little, so processor seconds stand beside them. Overhead is what the sockets carried beyond the blob, TCP's own counters, both directions.
+ends are two processes. On a busy machine seconds say little, so processor seconds stand beside them. Overhead is what
+the sockets carried beyond the blob, TCP's own counters, both directions.
 """
 
 import argparse

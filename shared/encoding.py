@@ -99,8 +99,12 @@ def decode_update(path: Path, codec: Codec, *, shapes: Mapping[str, torch.Size])
 def _compress(tensor: Tensor) -> Tensor:
     width = tensor.element_size()
     planes = np.ascontiguousarray(tensor.view(torch.uint8).numpy().reshape(-1, width).T)
-    frame = zstandard.ZstdCompressor(level=LEVEL).compress(planes.data)
-    return torch.frombuffer(bytearray(frame), dtype=torch.uint8)
+    compressor = zstandard.ZstdCompressor(level=LEVEL).compressobj(size=planes.nbytes)
+    frame = bytearray()
+    for plane in planes:  # each in blocks of its own: one code for all of them would fit none
+        frame += compressor.compress(plane.data) + compressor.flush(zstandard.COMPRESSOBJ_FLUSH_BLOCK)
+    frame += compressor.flush()
+    return torch.frombuffer(frame, dtype=torch.uint8)
 
 
 def _decompress(name: str, entry: Tensor, dtype: torch.dtype, shape: torch.Size) -> Tensor:
