@@ -4,7 +4,7 @@ Run:  python -m benchmarks.light_round --backbone resnet8      (0.31 MB)
       python -m benchmarks.light_round --backbone resnet18     (44.7 MB)
       python -m benchmarks.light_round --backbone vgg16 --agents 1 --rounds 2
 
-The agents speak the whole protocol over connections of their own, in one process, and offer the same canned update in
+The agents speak the whole protocol over connections of their own, in one process, and offer a canned update in
 every round. Counted is the processor time of coordinator, agents and broker between the commits of the first and the
 last round, so start-up is excluded; the mean over the rounds is kept.
 """
@@ -120,12 +120,14 @@ def be_agents(join_file: str, folder: str, settings: FederationFile, count: int)
     draws = torch.Generator().manual_seed(0)
     delta = {name: 1e-3 * torch.randn(t.shape, generator=draws) for name, t in pack(initial_model(shared)).items()}
     blobs = BlobStore(Path(folder) / "canned")
-    payload = encode_update(delta, shared.update.codec)
-    blob = blobs.put(payload)
-    del delta, payload
+    updates = []
+    for number in range(count):  # each of its own, or the coordinator would need to pull one only
+        delta["psi.weight"].flatten()[0] = number
+        updates.append(blobs.put(encode_update(delta, shared.update.codec)))
+    del delta
     join = read_join(Path(join_file))
     threads = []
-    for number in range(count):
+    for number, blob in enumerate(updates):
         exchange_folder = Path(folder) / "agents"
         manifest = _manifest(blobs, blob, settings)
         light = LightAgent(join, f"light-{number:03d}", exchange_folder, blobs, manifest)

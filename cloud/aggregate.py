@@ -6,7 +6,8 @@ from typing import Final
 import torch
 from torch import Tensor
 
-from cloud.intake import check_update, checked, refuse_infinite
+from cloud.intake import check_update, checked
+from shared.errors import UpdateRejectedError
 from shared.tensors import Tensors
 
 _BLOCK: Final = 64 * 1024
@@ -60,14 +61,16 @@ class WeightedMean:
         if num_examples < 1:
             raise ValueError(f"num_examples is {num_examples}, must be at least 1")
         self._spoiled = True
+        sums: list[Tensor] = []
         for name, tensor in checked(delta, like=self._base, finite=False):
-            if not self._add_tensor(self._sums[name], tensor.reshape(-1), num_examples):
-                refuse_infinite(name, tensor)
+            sums += self._add_tensor(self._sums[name], tensor.reshape(-1), num_examples)
+        if sums and not torch.isfinite(torch.stack(sums).sum()):
+            self._refuse_infinite()
         self._spoiled = False
         self.num_examples += num_examples
 
-    def _add_tensor(self, total: Tensor, tensor: Tensor, num_examples: int) -> bool:
-        """Add a tensor, block by block; False when one of its values may not be finite.
+    def _add_tensor(self, total: Tensor, tensor: Tensor, num_examples: int) -> list[Tensor]:
+        """Add a tensor, block by block; return the blocks' own sums.
 
         A sum is finite only if every term is, and summing a block that is in the cache costs next to nothing.
         """
@@ -77,7 +80,17 @@ class WeightedMean:
             sums.append(piece.sum())
             block = self._block[: len(piece)].copy_(piece)
             total[start : start + _BLOCK].add_(block, alpha=num_examples)
-        return not sums or bool(torch.isfinite(torch.stack(sums).sum()))
+        return sums
+
+    def _refuse_infinite(self) -> None:
+        """Look where a sum that is not finite came from: an update's values, or only the overflow of large ones.
+
+        Raises:
+            UpdateRejectedError: ``not-finite``.
+        """
+        for name, total in self._sums.items():
+            if not torch.isfinite(total).all():
+                raise UpdateRejectedError("not-finite", f"{name} holds NaN or infinity")
 
     def result(self) -> Tensors:
         """Return the new shared tensors, float32.
