@@ -78,7 +78,7 @@ def run_command(
     result = run_one(setting, out)
     emit(_plain(result), as_json=as_json, text=run_table(result))
     if not as_json:
-        console().print(f"\nresult: {out / 'result.json'}, curve.csv, clients.csv")
+        console().print(f"\nreport: {out / 'report.html'}\nresult: {out / 'result.json'}, curve.csv, clients.csv")
 
 
 @app.command(cls=Command)
@@ -103,7 +103,9 @@ def compare(
     measured_on: opt.MeasuredOn = "test",
     evaluate_every: opt.EvaluateEvery = 10,
     workers: Annotated[int, typer.Option(metavar="N", min=1, help="Runs at a time, a process each.")] = 1,
-    backend: Annotated[str, typer.Option(metavar="NAME", help="joblib's: loky, or dask or ray on a cluster.")] = "loky",
+    dask: Annotated[
+        str, typer.Option(metavar="HOST:PORT", help="Scheduler of a Dask cluster whose workers make the runs instead.")
+    ] = "",
     table: Annotated[
         bool, typer.Option("--table", metavar="", help="Only print what is there, and what is missing.")
     ] = False,
@@ -139,9 +141,11 @@ def compare(
         evaluate_every=evaluate_every,
     )
     found = compare_all(
-        base, methods=methods, seeds=range(seeds), out=out, workers=workers, backend=backend, only_table=table
+        base, methods=methods, seeds=range(seeds), out=out, workers=workers, dask=dask, only_table=table
     )
     emit(found.plain(), as_json=as_json, text=compare_table(found.summaries))
+    if not as_json and out.is_dir():
+        console().print(f"\nreport: {out / 'report.html'}\ntables: {out / 'table.md'}, runs.csv")
     if found.missing:
         note(f"missing runs: {', '.join(found.missing)}")
 
