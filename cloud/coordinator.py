@@ -20,6 +20,7 @@ from cloud.release import Release
 from cloud.settings import FederationFile
 from cloud.store.contract import RoundResult, RoundStore
 from cloud.traffic import Traffic
+from shared.crash_points import passing
 from shared.errors import MessageError, RoundError
 from shared.exchange import Arrived, Event, Exchange, PullFailed, Received, Reconnected
 from shared.messages import (
@@ -265,4 +266,6 @@ class Coordinator:
     def _announce_presence(self) -> None:
         presence = CoordinatorPresence(state="up", session=self.session)
         topic = coordinator_status(self.settings.federation)
+        passing("message.send", presence)
         self.exchange.transport.publish(topic, encode_message(presence), qos=1, retain=True)
+        passing("message.sent", presence)

@@ -13,6 +13,7 @@ from msgspec import Struct
 
 from shared.blobs import BlobStore
 from shared.chunks import chunks, describe, parse_chunk
+from shared.crash_points import passing
 from shared.errors import TransferError, WireError
 from shared.messages import Get, Gone, Manifest, decode_message, encode_message
 from shared.topics import Channel, Direction, Lane, coordinator_status, lane, parse_lane
@@ -123,7 +124,9 @@ class Exchange:
             BrokerError: The transport is closed or refuses the message.
         """
         topic = lane(self._federation, client, self._outgoing, channel)
+        passing("message.send", message)
         self.transport.publish(topic, encode_message(message), qos=1)
+        passing("message.sent", message)
 
     def pull(self, client: str, manifest: Manifest, *, timeout_seconds: float) -> None:
         """Begin to pull a blob from a peer's lane; asking again while it is under way changes nothing.
@@ -229,6 +232,7 @@ class Exchange:
             return
         topic = lane(self._federation, where.client, self._outgoing, "c")
         for payload in chunks(get, manifest, self.blobs.path(get.blob)):
+            passing("chunk.send", get.blob)
             self.transport.publish(topic, payload, qos=0)
 
     def _take(self, where: Lane, payload: bytes) -> None:

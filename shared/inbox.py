@@ -1,5 +1,6 @@
 """What arrived and was not yet read: a finite queue between the network's thread and the loop."""
 
+import contextlib
 import queue
 from collections import Counter
 
@@ -38,3 +39,9 @@ class Inbox:
             return None
         self.received_bytes[message.topic] += len(message.payload)
         return message
+
+    def clear(self) -> None:
+        """Forget everything that was not read."""
+        with contextlib.suppress(queue.Empty):
+            while True:
+                self._queue.get_nowait()

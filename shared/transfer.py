@@ -10,6 +10,7 @@ from itertools import pairwise
 
 from shared.blobs import BlobStore, adopt_durably
 from shared.chunks import Chunk, chunk_digest
+from shared.crash_points import passing
 from shared.errors import ArtifactError, TransferError
 from shared.limits import MAX_REREQUEST_SECONDS, REREQUEST_SECONDS, WINDOW_CHUNKS
 from shared.messages import Get, Manifest
@@ -111,7 +112,9 @@ class Pull:
             self._part.unlink(missing_ok=True)
             self.done = True
             return True
+        passing("chunk.write", self._part)
         self._write(chunk)
+        passing("chunk.written", self._part)
         self._missing.remove(chunk.index)
         self._measure(chunk.index, now)
         if not self._missing:
