@@ -1,7 +1,5 @@
 """The generic model on the coordinator's own labelled images: one pass of the backbone, every rule a matrix product."""
 
-from typing import get_args
-
 import torch
 from torch import Tensor
 
@@ -10,10 +8,11 @@ from shared.backbones import build_backbone
 from shared.data import read
 from shared.features import extract_features
 from shared.images import LabelledImages
+from shared.methods import recipe_of
 from shared.metrics import accuracy, class_groups, group_accuracy, per_class_accuracy
 from shared.model import SharedModel
 from shared.prediction import generic_head
-from shared.settings import GenericRule, SharedSettings
+from shared.settings import SharedSettings
 from shared.tensors import load_shared_state
 
 
@@ -45,12 +44,17 @@ class Evaluator:
         model = settings.model
         self._module = build_backbone(model.backbone, image_size=model.image_size, channels=model.channels, seed=0)
 
-    def evaluate(self, model: SharedModel) -> Evaluation:
-        """Return accuracy overall, per group, per class, and of every generic rule beside the one in use."""
+    def evaluate(self, model: SharedModel) -> Evaluation | None:
+        """Return accuracy overall, per group, per class, and of every generic rule beside the one in use.
+
+        None where the method has no generic model.
+        """
+        rules = recipe_of(self._settings.method).generic_rules
+        if not rules:
+            return None
         load_shared_state(self._module, model.backbone)
         features = extract_features(self._module, self.images.images, self._settings.model, device=self._device)
         labels = self.images.labels
-        rules: tuple[GenericRule, ...] = get_args(GenericRule)
         logits = {rule: generic_head(rule, etf=self._etf, psi=model.psi).logits(features) for rule in rules}
         chosen = logits[self._settings.method.generic_rule]
         return Evaluation(

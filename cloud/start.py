@@ -22,14 +22,13 @@ from cloud.store.lock import coordinator_lock
 from cloud.store.sql import SqlRoundStore, open_store
 from shared.blobs import BlobStore, write_durably
 from shared.endpoint import Endpoint
-from shared.etf import sparse_etf
 from shared.exchange import Exchange
+from shared.frozen import frozen_classifier
 from shared.join import JoinFile
 from shared.messages import CoordinatorPresence, encode_message
 from shared.model import initial_model, pack
 from shared.mqtt import connect
 from shared.output import note
-from shared.seeds import generator
 from shared.settings import SharedSettings
 from shared.tensors import decode, encode
 from shared.topics import coordinator_filters, coordinator_status
@@ -93,14 +92,7 @@ def _start_or_resume(settings: FederationFile, store: SqlRoundStore, blobs: Blob
     if known is None:
         shared = settings.shared()
         initial = initial_model(shared)
-        dimension = initial.psi.weight.shape[1]
-        etf, report = sparse_etf(
-            shared.num_classes,
-            dimension,
-            row_norm=shared.method.row_norm(dimension),
-            sparsity=shared.method.sparsity,
-            generator=generator(shared.seed, "etf"),
-        )
+        etf, report = frozen_classifier(shared)
         note(f"sparse ETF: {report.note}")
         origin = Origin(etf_blob=blobs.put(encode({"etf": etf})), model_blob=blobs.put(encode(pack(initial))))
     else:

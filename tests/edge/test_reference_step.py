@@ -29,6 +29,8 @@ def reference(model: LocalModel, data: LabelledImages, etf: Tensor, settings: Sh
     backbone = build_backbone(settings.model.backbone, image_size=8, channels=3, seed=0)
     load_shared_state(backbone, model.backbone)
     backbone.train()
+    assert model.psi is not None
+    assert model.phi is not None
     psi, phi = linear(model.psi), linear(model.phi)
     options = {"lr": training.learning_rate, "momentum": training.momentum, "weight_decay": training.weight_decay}
     optimizers = [torch.optim.SGD(part.parameters(), **options) for part in (backbone, psi, phi)]
