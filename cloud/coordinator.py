@@ -207,10 +207,15 @@ class Coordinator:
         self.progress.complete(self.store.reports(), missing)
 
     def _farewell(self, finishing: Finishing) -> None:
-        """Stay until every agent has heard its goodbye and left: the broker may end with this process."""
+        """Stay until every agent that reported has heard its goodbye and left: the broker may end with this process.
+
+        After a restart nobody has left yet: an agent whose report is on record may still wait for its goodbye.
+        """
         end = self.clock() + FAREWELL_SECONDS
-        while len(self._attendance) and (now := self.clock()) < end:
-            event = self.exchange.poll(end - now)
+        reported = {row.client for row in self.store.clients()}.difference(finishing.missing())
+        while not self._attendance.have_left(reported) and (now := self.clock()) < end:
+            self._address(finishing, now)
+            event = self.exchange.poll(min(1.0, end - now))
             if event is not None:
                 self._handle(finishing, event)
 

@@ -8,13 +8,17 @@ from concurrent.futures import Future
 from pathlib import Path
 from typing import Any, Self
 
+import cloud.start
+from cloud.release import Release
 from cloud.settings import ParticipationSettings
 from cloud.store.sql import SqlRoundStore
+from edge.work import Work
 from shared.crash_points import Place, watched
 from shared.memory import MemoryTransport
 from tests.crash.points import Point, noun_of
+from tests.crash.quick_export import export_quickly
 from tests.federation import tiny_settings
-from tests.simulation import Simulation, in_memory
+from tests.simulation import QuietWork, Simulation, in_memory
 from tests.tiny_clients import tiny_clients
 
 CLIENTS = tiny_clients()[1:]
@@ -26,6 +30,12 @@ RUN_SECONDS = 240.0
 
 class Died(BaseException):
     """This part of the federation is dead; nothing it still does counts."""
+
+
+class OneAtATime(QuietWork):
+    """A device that also exports, as every device does."""
+
+    _report = Work._report
 
 
 class Mortal(Simulation):
@@ -53,7 +63,9 @@ class Mortal(Simulation):
     ) -> None:
         participation = ParticipationSettings(clients=len(CLIENTS))
         settings = tiny_settings(rounds=rounds, broker=in_memory(), participation=participation)
-        super().__init__(folder, settings, clients=CLIENTS)
+        super().__init__(
+            folder, settings, clients=CLIENTS, works=dict.fromkeys((d.client for d in CLIENTS), OneAtATime)
+        )
         self.happened: list[Point] = []
         self.passed: list[Point] = []
         self._after_death = after_death
@@ -67,6 +79,8 @@ class Mortal(Simulation):
 
     def __enter__(self) -> Self:
         super().__enter__()
+        self._patches.setattr(cloud.start, "Release", Release)
+        export_quickly(self._patches)
         self._watching = watched(self._watch)
         self._watching.__enter__()
         return self

@@ -85,7 +85,11 @@ def test_death_at_each_point_of_a_round(tmp_path: Path, undisturbed: Undisturbed
 
 
 @pytest.mark.parametrize("half", [0, 1], ids=["before", "after"])
-@pytest.mark.parametrize("part", itertools.product(["starting", "ending"], SIDES), ids="-".join)
+@pytest.mark.parametrize(
+    "part",
+    list(itertools.product(["starting", "ending"], SIDES)),
+    ids=["starting-coordinator", "starting-agent", "ending-coordinator", "ending-agent"],
+)
 def test_death_at_each_point_before_and_after_the_rounds(
     tmp_path: Path, undisturbed: Undisturbed, outcomes: dict[int, Outcome], part: tuple[str, str], half: int
 ) -> None:
