@@ -9,7 +9,8 @@ import torch
 
 from cloud.demo.options import DemoOptions
 from cloud.demo.prepare import Prepared
-from cloud.demo.result import (
+from cloud.demo.watch import history
+from cloud.result import (
     ClassAccuracy,
     ClientResult,
     GenericResult,
@@ -18,7 +19,6 @@ from cloud.demo.result import (
     Result,
     summarise_clients,
 )
-from cloud.demo.watch import history
 from cloud.store.contract import Evaluation, ReportRow, RoundStore
 from export.record import read_record
 from shared.backbones import build_backbone
