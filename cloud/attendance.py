@@ -37,6 +37,13 @@ class Attendance:
         """Return how many clients are online."""
         return len(self._said_at)
 
+    def heard(self, client: str) -> None:
+        """Take a message for a sign of life: who was called offline by a last will that came late is back."""
+        if client in self._sessions and client not in self._said_at:
+            self._said_at[client] = float("-inf")
+            self.store.client_seen(client, online=True)
+            self.progress.client_seen(client, online=True, is_new=False)
+
     def have_left(self, clients: Collection[str]) -> bool:
         """Tell whether all of these were here and are gone."""
         return all(client in self._sessions and client not in self._said_at for client in clients)

@@ -259,6 +259,7 @@ class Coordinator:
         if event.channel == "status":
             self._attendance.seen(decode_message(event.payload, Presence), event.client)
         elif event.channel == "manifest":
+            self._attendance.heard(event.client)
             message: Offer = decode_message(event.payload, Offer)  # type: ignore[arg-type]
             if isinstance(message, Gone):
                 log.warning("%s no longer has blob %s", event.client, message.blob[:12])

@@ -118,14 +118,14 @@ class Exchange:
         self._offered.pop(blob, None)
 
     def send(self, client: str, channel: Channel, message: Struct) -> None:
-        """Send one control message at QoS 1.
+        """Send one control message at QoS 1; a status is retained, in place of the last will of an earlier connection.
 
         Raises:
             BrokerError: The transport is closed or refuses the message.
         """
         topic = lane(self._federation, client, self._outgoing, channel)
         passing("message.send", message)
-        self.transport.publish(topic, encode_message(message), qos=1)
+        self.transport.publish(topic, encode_message(message), qos=1, retain=channel == "status")
         passing("message.sent", message)
 
     def pull(self, client: str, manifest: Manifest, *, timeout_seconds: float) -> None:
