@@ -129,3 +129,8 @@ class BlobStore:
         passing("file.discard", path)
         path.unlink(missing_ok=True)
         passing("file.discarded", path)
+
+    def clear(self) -> None:
+        """Remove every blob, and what was on its way."""
+        for path in self.folder.iterdir():
+            path.unlink(missing_ok=True)

@@ -21,7 +21,8 @@ Place: TypeAlias = Literal[
     "file.discard",
     "file.discarded",
     "chunk.write",  # a chunk has come and is not in the part file
-    "chunk.written",
+    "chunk.written",  # it is there, and not marked as there
+    "chunk.marked",
     "chunk.send",
     "message.send",
     "message.sent",
