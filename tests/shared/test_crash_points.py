@@ -9,12 +9,19 @@ from shared import crash_points
 from shared.crash_points import passing, watched
 from tests.test_architecture import ROOT, sources
 
-HANDS_OVER = {"os.fsync", "aside.replace", "session.begin", "self.transport.publish", "self.exchange.transport.publish"}
+HANDS_OVER = {
+    "os.fsync",
+    "aside.replace",
+    "session.begin",
+    "self.transport.publish",
+    "self._transport.publish",
+    "self.exchange.transport.publish",
+}
 """Calls after which something is durable, or somebody else knows."""
 
 ON_THEIR_OWN = {
     "shared/blobs.py:sync_folder": "its callers stand around it",
-    "shared/transfer.py:_complete": "the part file is synced, and adopt_durably, which follows, has the points",
+    "shared/partial.py:complete": "the part file is synced, and adopt_durably, which follows, has the points",
 }
 """Functions that hand over without a point of their own, and why."""
 
