@@ -110,7 +110,8 @@ class Coordinator:
         """Wait for the first clients."""
         wanted = self.settings.participation.clients
         seconds = self.settings.participation.join_deadline_seconds
-        self.store.set_state("joining", f"waits for {wanted} clients to join, {seconds:.0f} s at most")
+        words = f"waits for {wanted} clients to join, {seconds:.0f} s at most"
+        self.store.set_state("joining", words, reason="clients-to-join", seconds=seconds)
         self.progress.joining(wanted)
         if self._serve(Joining(self.store, wanted), self.clock() + seconds):
             return
@@ -137,9 +138,8 @@ class Coordinator:
             max_examples=self.settings.participation.max_examples,
             codec=self.settings.update.codec,
         )
-        self.store.set_state(
-            "training", f"round {plan.round_number}: waits for updates, {plan.deadline_seconds:.0f} s at most"
-        )
+        words = f"round {plan.round_number}: waits for updates, {plan.deadline_seconds:.0f} s at most"
+        self.store.set_state("training", words, reason="updates", seconds=plan.deadline_seconds)
         self.progress.round_opened(plan)
         complete = self._serve(collecting, end, round_number=plan.round_number)
         accepted = collecting.accepted()
@@ -149,7 +149,8 @@ class Coordinator:
                 f"{plan.quorum}; missing: {', '.join(collecting.waiting()) or 'none, the others were refused'}",
                 remedy="see `fedloge cloud rounds`; bring the devices back, then start again: the round resumes",
             )
-        self._commit(plan, collecting, "complete" if complete else "deadline", self.clock() - started)
+        reason = "deadline" if not complete else "enough" if collecting.waiting() else "complete"
+        self._commit(plan, collecting, reason, self.clock() - started)
 
     def _plan(self, last: RoundResult) -> RoundPlan:
         part = self.settings.participation
@@ -161,6 +162,7 @@ class Coordinator:
             fraction=part.fraction,
             quorum=part.quorum,
             deadline_seconds=part.round_deadline_seconds,
+            over_selection=part.over_selection,
         )
         self.exchange.clear_spool()
         self.store.begin(plan)
@@ -196,7 +198,8 @@ class Coordinator:
         """Have every client make its personal model, and collect the reports."""
         seconds = self.settings.participation.report_deadline_seconds
         end = self.clock() + seconds
-        self.store.set_state("finishing", f"waits for the clients' final reports, {seconds:.0f} s at most")
+        words = f"waits for the clients' final reports, {seconds:.0f} s at most"
+        self.store.set_state("finishing", words, reason="final-reports", seconds=seconds)
         finishing = Finishing(
             round_number=last.round_number,
             model=self.exchange.offer(last.blob),
@@ -208,8 +211,9 @@ class Coordinator:
         self._serve(finishing, end)
         self._farewell(finishing)
         self._ledger.record(0)
-        missing = finishing.missing()
-        self.store.set_state("complete", f"complete; no report from {', '.join(missing)}" if missing else "complete")
+        missing = finishing.without_report()
+        words = f"complete; no report from {', '.join(missing)}" if missing else "complete"
+        self.store.set_state("complete", words, reason="nothing")
         self.progress.complete(self.store.reports(), missing)
 
     def _farewell(self, finishing: Finishing) -> None:
@@ -247,6 +251,7 @@ class Coordinator:
         tasks = {client: task for client in due if (task := phase.task_for(client)) is not None}
         for client, task in self._broadcasting.cover(tasks, online=len(self._attendance)).items():
             self.exchange.send(client, "cmd", task)
+        phase.addressed(tasks.keys())
 
     def _handle(self, phase: Phase, event: Event) -> None:
         if isinstance(event, Reconnected):

@@ -27,8 +27,8 @@ class Run:
         states: Each client's folder.
         ended: All processes ended by themselves, in time and well.
         seconds: From the first process to the last.
-        delivered_to_clients: Bytes the proxy handed to coordinator and agents.
-        destroyed: Bytes the proxy took in and handed to nobody.
+        delivered_to_clients: Bytes the proxy handed to coordinator and agents, in whole packets.
+        destroyed: Bytes the proxy took in and did not hand on in whole packets.
         cuts: Connections that were cut.
     """
 

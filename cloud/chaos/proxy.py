@@ -7,6 +7,7 @@ from collections.abc import Coroutine
 from dataclasses import dataclass, field
 from typing import Any, Final, Self
 
+from cloud.chaos.packets import Packets
 from cloud.chaos.profiles import Profile
 
 _READ_BYTES: Final = 32 * 1024
@@ -26,10 +27,12 @@ class Carried:
     Attributes:
         taken: Read from the sender.
         delivered: Handed on; what was taken and not delivered a cut has destroyed.
+        whole: Of those, in packets that were handed on whole; a cut has destroyed the others as well.
     """
 
     taken: int = 0
     delivered: int = 0
+    whole: int = 0
 
 
 @dataclass(eq=False, slots=True)
@@ -178,7 +181,7 @@ class Proxy:
         carried: Carried,
         connection: _Connection,
     ) -> None:
-        profile = self._profile
+        profile, packets = self._profile, Packets()
         with contextlib.suppress(OSError):
             while True:
                 due, data = await waiting.get()
@@ -189,6 +192,7 @@ class Proxy:
                 writer.write(data)
                 await writer.drain()
                 carried.delivered += len(data)
+                carried.whole += packets.feed(data)
                 connection.carried += len(data)
                 if (
                     profile.cut_after_bytes

@@ -63,7 +63,7 @@ def _run(where: Place, profile: Profile, limit_seconds: float) -> Run:
                 time.sleep(LOOK_SECONDS)
             seconds = time.monotonic() - began
             children.stop()
-            carried = (proxy.to_broker.delivered, proxy.to_clients.delivered)
+            carried = (proxy.to_broker.whole, proxy.to_clients.whole)
             destroyed = proxy.to_broker.taken + proxy.to_clients.taken - sum(carried)
             cuts = proxy.cuts
     finally:

@@ -1,8 +1,8 @@
 """The store on a SQL database: each method opens one transaction and leaves the work to the noun it is about."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from sqlalchemy import Engine
 from sqlalchemy.orm import Session
@@ -16,6 +16,7 @@ from cloud.store.contract import (
     ReportRow,
     RoundResult,
     RoundRow,
+    Stage,
     UpdateRecord,
     UpdateState,
 )
@@ -24,6 +25,9 @@ from cloud.store.failures import failures_named
 from cloud.store.schema import check_current, upgrade
 from cloud.store.utc import utc_now
 from shared.crash_points import passing
+
+MAX_WAIT_SECONDS = 10 * 365 * 86400.0
+"""A deadline further off is shown as this far: SQL's times end, settings' numbers do not."""
 
 
 def open_store(url: str, *, now: Callable[[], datetime] = utc_now) -> "SqlRoundStore":
@@ -106,10 +110,13 @@ class SqlRoundStore:
         with self._reading() as session:
             return federation.read(session)
 
-    def set_state(self, state: FederationState, waiting_for: str) -> None:
-        """Record what the coordinator does now and what it waits for."""
+    def set_state(
+        self, state: FederationState, waiting_for: str, *, reason: str | None = None, seconds: float | None = None
+    ) -> None:
+        """Record what the coordinator does now, what it waits for, the reason's code, and for how long at most."""
+        until = None if seconds is None else self._now() + timedelta(seconds=min(seconds, MAX_WAIT_SECONDS))
         with self._writing(f"set_state {state}") as session:
-            federation.set_state(session, state, waiting_for)
+            federation.set_state(session, state, waiting_for, reason=reason, until=until)
 
     def client_seen(self, client: str, *, online: bool) -> bool:
         """Record a sign of life; return True when the client is new."""
@@ -141,6 +148,11 @@ class SqlRoundStore:
         with self._writing("record_update") as session:
             return rounds.settle(session, round_number, record, self._now())
 
+    def record_stage(self, round_number: int, clients: Collection[str], stage: Stage) -> None:
+        """Record how far participants came whose fate is not settled; nothing of others is changed."""
+        with self._writing(f"record_stage {stage}") as session:
+            rounds.reach(session, round_number, clients, stage, self._now())
+
     def record_refusal(self, client: str, *, round_number: int, reason: str) -> None:
         """Record an offer that fits no selected participant of an existing round; it changes no round."""
         with self._writing("record_refusal") as session:
@@ -171,6 +183,16 @@ class SqlRoundStore:
         """Record a client's final report; a newer one replaces it."""
         with self._writing("record_report") as session:
             reports.record(session, report, self._now())
+
+    def record_failure(self, client: str, *, round_number: int, reason: str) -> None:
+        """Record that a client cannot make its personal model, and why."""
+        with self._writing("record_failure") as session:
+            reports.record_failure(session, client, round_number=round_number, reason=reason, now=self._now())
+
+    def failures(self) -> dict[str, str]:
+        """Return the reason of every client that failed and has not reported since, sorted by client."""
+        with self._reading() as session:
+            return reports.read_failures(session)
 
     def reports(self) -> list[ReportRow]:
         """Return all final reports, sorted by client."""

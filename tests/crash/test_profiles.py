@@ -46,7 +46,7 @@ def run(folder: Path, broker: Embedded, profile: Profile) -> Run:
             digest = federation.run_to_end()
             assert [row.state for row in federation.store.rounds()] == ["committed"] * ROUNDS
             assert [report.client for report in federation.store.reports()] == federation.clients
-        return Run(digest=digest, delivered=proxy.to_clients.delivered, cuts=proxy.cuts)
+        return Run(digest=digest, delivered=proxy.to_clients.whole, cuts=proxy.cuts)
 
 
 @pytest.fixture(autouse=True)
