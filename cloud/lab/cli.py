@@ -19,8 +19,8 @@ def lab() -> None:
 
     Example:
         fedloge lab run
-        fedloge lab run --method fedrod --data folder:images --imbalance 100 --clients 40 --participation 0.3
-        fedloge lab compare --methods fedloge,fedavg-heads,fedavg --seeds 3 --workers 2
+        fedloge lab run --method fedrod --data folder:images --clients 40
+        fedloge lab compare --methods fedloge,fedavg-heads --seeds 3 --workers 2
     """
 
 
@@ -103,7 +103,9 @@ def compare(
     measured_on: opt.MeasuredOn = "test",
     evaluate_every: opt.EvaluateEvery = 10,
     workers: Annotated[int, typer.Option(metavar="N", min=1, help="Runs at a time, a process each.")] = 1,
-    backend: Annotated[str, typer.Option(metavar="NAME", help="joblib's: loky, or dask or ray on a cluster.")] = "loky",
+    dask: Annotated[
+        str, typer.Option(metavar="HOST:PORT", help="Scheduler of a Dask cluster whose workers make the runs instead.")
+    ] = "",
     table: Annotated[
         bool, typer.Option("--table", metavar="", help="Only print what is there, and what is missing.")
     ] = False,
@@ -139,11 +141,23 @@ def compare(
         evaluate_every=evaluate_every,
     )
     found = compare_all(
-        base, methods=methods, seeds=range(seeds), out=out, workers=workers, backend=backend, only_table=table
+        base, methods=methods, seeds=range(seeds), out=out, workers=workers, dask=dask, only_table=table
     )
     emit(found.plain(), as_json=as_json, text=compare_table(found.summaries))
     if found.missing:
         note(f"missing runs: {', '.join(found.missing)}")
+
+
+@app.command(cls=Command)
+def methods(*, as_json: opt.AsJson = False) -> None:
+    """List the methods: what each shares, what stays on the device, and where it was published.
+
+    Example:
+        fedloge lab methods
+    """
+    from cloud.lab.catalogue import catalogue, catalogue_table  # noqa: PLC0415 - help must not wait for torch
+
+    emit({"methods": catalogue()}, as_json=as_json, text=catalogue_table())
 
 
 def _setting(**values: Any) -> Any:
