@@ -1,6 +1,7 @@
 """Who is there: clients that say hello are told the settings, and take part once they are ready."""
 
 import logging
+from collections.abc import Collection
 from dataclasses import dataclass, field
 
 from cloud.progress import Progress
@@ -35,6 +36,17 @@ class Attendance:
     def __len__(self) -> int:
         """Return how many clients are online."""
         return len(self._said_at)
+
+    def heard(self, client: str) -> None:
+        """Take a message for a sign of life: who was called offline by a last will that came late is back."""
+        if client in self._sessions and client not in self._said_at:
+            self._said_at[client] = float("-inf")
+            self.store.client_seen(client, online=True)
+            self.progress.client_seen(client, online=True, is_new=False)
+
+    def have_left(self, clients: Collection[str]) -> bool:
+        """Tell whether all of these were here and are gone."""
+        return all(client in self._sessions and client not in self._said_at for client in clients)
 
     def due(self, now: float, *, after_seconds: float) -> list[str]:
         """Return the clients that were not addressed for a while, and count them as addressed now."""

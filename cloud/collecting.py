@@ -1,7 +1,7 @@
 """One round's updates: offered, checked, pulled, validated, recorded, receipted."""
 
 import logging
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from msgspec import Struct
@@ -44,10 +44,14 @@ class Collecting:
     codec: Codec
     _offers: dict[str, UpdateOffer] = field(default_factory=dict)
     _waiting: set[str] = field(init=False)
+    _came: int = 0
+    _told: set[str] = field(default_factory=set)
 
     def __post_init__(self) -> None:
         """Ask the store once who is waited for: a restart goes on where the round was."""
-        self._waiting = {part.client for part in self._row().participants if part.state == "waiting"}
+        parts = self._row().participants
+        self._waiting = {part.client for part in parts if part.state == "waiting"}
+        self._came = sum(part.state == "accepted" for part in parts)
 
     def task_for(self, client: str) -> Struct | None:
         """Return the training task for a participant whose update is still waited for."""
@@ -67,8 +71,15 @@ class Collecting:
         return sorted(records, key=lambda record: record.client)
 
     def done(self) -> bool:
-        """Tell whether every participant's fate is settled."""
-        return not self._waiting
+        """Tell whether every participant's fate is settled, or as many updates came as were wanted."""
+        return not self._waiting or 0 < self.plan.wanted <= self._came
+
+    def addressed(self, clients: Collection[str]) -> None:
+        """Record who was told, once, for the operator."""
+        new = self._waiting.intersection(clients) - self._told - self._offers.keys()
+        if new:
+            self.store.record_stage(self.plan.round_number, new, "told")
+            self._told |= new
 
     def answer(self, client: str, message: UpdateOffer | FinalReport | Failure) -> None:
         """Take an offer or a failure; anything else belongs to another phase."""
@@ -102,6 +113,7 @@ class Collecting:
         """Record a participant's fate; from here on it is not waited for."""
         self.store.record_update(self.plan.round_number, record)
         self._waiting.discard(record.client)
+        self._came += record.state == "accepted"
 
     def _consider(self, client: str, offer: UpdateOffer) -> None:
         """Pull a fitting offer; refuse and record any other."""
@@ -122,6 +134,8 @@ class Collecting:
         earlier = self._offers.get(client)
         if earlier is not None and earlier.payload.blob != offer.payload.blob:
             self.exchange.abandon(client)  # a client has one update under way: more would fill the disk
+        if earlier is None:
+            self.store.record_stage(self.plan.round_number, [client], "offered")
         self._offers[client] = offer
         self.exchange.pull(client, offer.payload, timeout_seconds=max(0.0, self.time_left()))
 

@@ -21,6 +21,7 @@ from cloud.release import Release
 from cloud.settings import FederationFile
 from cloud.store.contract import RoundResult, RoundStore
 from cloud.traffic import Ledger, Traffic
+from shared.crash_points import passing
 from shared.errors import MessageError, RoundError
 from shared.exchange import Arrived, Event, Exchange, PullFailed, Received, Reconnected
 from shared.messages import (
@@ -109,7 +110,8 @@ class Coordinator:
         """Wait for the first clients."""
         wanted = self.settings.participation.clients
         seconds = self.settings.participation.join_deadline_seconds
-        self.store.set_state("joining", f"waits for {wanted} clients to join, {seconds:.0f} s at most")
+        words = f"waits for {wanted} clients to join, {seconds:.0f} s at most"
+        self.store.set_state("joining", words, reason="clients-to-join", seconds=seconds)
         self.progress.joining(wanted)
         if self._serve(Joining(self.store, wanted), self.clock() + seconds):
             return
@@ -136,9 +138,8 @@ class Coordinator:
             max_examples=self.settings.participation.max_examples,
             codec=self.settings.update.codec,
         )
-        self.store.set_state(
-            "training", f"round {plan.round_number}: waits for updates, {plan.deadline_seconds:.0f} s at most"
-        )
+        words = f"round {plan.round_number}: waits for updates, {plan.deadline_seconds:.0f} s at most"
+        self.store.set_state("training", words, reason="updates", seconds=plan.deadline_seconds)
         self.progress.round_opened(plan)
         complete = self._serve(collecting, end, round_number=plan.round_number)
         accepted = collecting.accepted()
@@ -148,7 +149,8 @@ class Coordinator:
                 f"{plan.quorum}; missing: {', '.join(collecting.waiting()) or 'none, the others were refused'}",
                 remedy="see `fedloge cloud rounds`; bring the devices back, then start again: the round resumes",
             )
-        self._commit(plan, collecting, "complete" if complete else "deadline", self.clock() - started)
+        reason = "deadline" if not complete else "enough" if collecting.waiting() else "complete"
+        self._commit(plan, collecting, reason, self.clock() - started)
 
     def _plan(self, last: RoundResult) -> RoundPlan:
         part = self.settings.participation
@@ -160,6 +162,7 @@ class Coordinator:
             fraction=part.fraction,
             quorum=part.quorum,
             deadline_seconds=part.round_deadline_seconds,
+            over_selection=part.over_selection,
         )
         self.exchange.clear_spool()
         self.store.begin(plan)
@@ -195,7 +198,8 @@ class Coordinator:
         """Have every client make its personal model, and collect the reports."""
         seconds = self.settings.participation.report_deadline_seconds
         end = self.clock() + seconds
-        self.store.set_state("finishing", f"waits for the clients' final reports, {seconds:.0f} s at most")
+        words = f"waits for the clients' final reports, {seconds:.0f} s at most"
+        self.store.set_state("finishing", words, reason="final-reports", seconds=seconds)
         finishing = Finishing(
             round_number=last.round_number,
             model=self.exchange.offer(last.blob),
@@ -207,15 +211,21 @@ class Coordinator:
         self._serve(finishing, end)
         self._farewell(finishing)
         self._ledger.record(0)
-        missing = finishing.missing()
-        self.store.set_state("complete", f"complete; no report from {', '.join(missing)}" if missing else "complete")
+        missing = finishing.without_report()
+        words = f"complete; no report from {', '.join(missing)}" if missing else "complete"
+        self.store.set_state("complete", words, reason="nothing")
         self.progress.complete(self.store.reports(), missing)
 
     def _farewell(self, finishing: Finishing) -> None:
-        """Stay until every agent has heard its goodbye and left: the broker may end with this process."""
+        """Stay until every agent that reported has heard its goodbye and left: the broker may end with this process.
+
+        After a restart nobody has left yet: an agent whose report is on record may still wait for its goodbye.
+        """
         end = self.clock() + FAREWELL_SECONDS
-        while len(self._attendance) and (now := self.clock()) < end:
-            event = self.exchange.poll(end - now)
+        reported = {row.client for row in self.store.clients()}.difference(finishing.missing())
+        while not self._attendance.have_left(reported) and (now := self.clock()) < end:
+            self._address(finishing, now)
+            event = self.exchange.poll(min(1.0, end - now))
             if event is not None:
                 self._handle(finishing, event)
 
@@ -241,6 +251,7 @@ class Coordinator:
         tasks = {client: task for client in due if (task := phase.task_for(client)) is not None}
         for client, task in self._broadcasting.cover(tasks, online=len(self._attendance)).items():
             self.exchange.send(client, "cmd", task)
+        phase.addressed(tasks.keys())
 
     def _handle(self, phase: Phase, event: Event) -> None:
         if isinstance(event, Reconnected):
@@ -262,6 +273,7 @@ class Coordinator:
         if event.channel == "status":
             self._attendance.seen(decode_message(event.payload, Presence), event.client)
         elif event.channel == "manifest":
+            self._attendance.heard(event.client)
             message: Offer = decode_message(event.payload, Offer)  # type: ignore[arg-type]
             if isinstance(message, Gone):
                 log.warning("%s no longer has blob %s", event.client, message.blob[:12])
@@ -274,4 +286,6 @@ class Coordinator:
     def _announce_presence(self) -> None:
         presence = CoordinatorPresence(state="up", session=self.session)
         topic = coordinator_status(self.settings.federation)
+        passing("message.send", presence)
         self.exchange.transport.publish(topic, encode_message(presence), qos=1, retain=True)
+        passing("message.sent", presence)

@@ -1,6 +1,7 @@
 """The phase before round 1: clients come until there are enough."""
 
 import logging
+from collections.abc import Collection
 from dataclasses import dataclass
 
 from msgspec import Struct
@@ -27,6 +28,9 @@ class Joining:
         """Return None: there is nothing to do yet."""
         del client
         return None
+
+    def addressed(self, clients: Collection[str]) -> None:
+        """Ignore who was addressed: nobody is."""
 
     def answer(self, client: str, message: UpdateOffer | FinalReport | Failure) -> None:
         """Ignore answers to tasks of an earlier life of this coordinator."""

@@ -1,5 +1,6 @@
 """What every phase of a federation has in common: whom it addresses with what, and when it is over."""
 
+from collections.abc import Collection
 from typing import Protocol
 
 from msgspec import Struct
@@ -12,6 +13,10 @@ class Phase(Protocol):
 
     def task_for(self, client: str) -> Struct | None:
         """Return what this client should be told to do now, or None: said again until it is answered."""
+        ...
+
+    def addressed(self, clients: Collection[str]) -> None:
+        """Learn who was just told what to do."""
         ...
 
     def answer(self, client: str, message: UpdateOffer | FinalReport | Failure) -> None:

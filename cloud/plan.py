@@ -11,6 +11,7 @@ class RoundPlan:
         round_number: Counted from 1.
         base_blob: SHA-256 of the shared tensors the round starts from.
         participants: Client ids, sorted.
+        wanted: Updates that close the round at once, the rest being selected in case of stragglers; 0 waits for all.
         quorum: Updates needed to close the round at its deadline, at least 1.
         deadline_seconds: From the announcement; a restart starts it anew.
     """
@@ -20,3 +21,4 @@ class RoundPlan:
     participants: tuple[str, ...]
     quorum: int
     deadline_seconds: float
+    wanted: int = 0

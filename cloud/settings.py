@@ -38,7 +38,9 @@ class ParticipationSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fi
         clients: Clients to wait for before round 1.
         join_deadline_seconds: Wait for them to come; then the federation starts with those that did, at least one.
         fraction: Share of the known clients selected for a round.
-        quorum: Share of the selected whose updates close a round at its deadline.
+        over_selection: Further clients selected, as a share of those; a round closes without its slowest as many, and
+            which these are depends on the time devices take.
+        quorum: Share of the selected, the further ones not counted, whose updates close a round at its deadline.
         round_deadline_seconds: From a round's announcement to its close without the missing.
         report_deadline_seconds: From the end of training to the close without the missing reports.
         max_examples: Largest weight an update may claim: bounds what one client can do to the mean.
@@ -47,6 +49,7 @@ class ParticipationSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fi
     clients: Count = 2
     join_deadline_seconds: Seconds = 3600.0
     fraction: Fraction = 1.0
+    over_selection: Annotated[float, Meta(ge=0, le=1)] = 0.0
     quorum: Fraction = 0.5
     round_deadline_seconds: Seconds = 3600.0
     report_deadline_seconds: Seconds = 3600.0
@@ -137,7 +140,9 @@ class FederationFile(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     def identity(self) -> dict[str, Any]:
         """Return what a resumed federation must not change, under the file's keys: what decides the shared model."""
         identity: dict[str, Any] = msgspec.to_builtins(self.shared())
-        return {"rounds": self.rounds, "participation": {"fraction": self.participation.fraction}} | identity
+        part = self.participation
+        chosen = {"fraction": part.fraction} | ({"over_selection": part.over_selection} if part.over_selection else {})
+        return {"rounds": self.rounds, "participation": chosen} | identity
 
 
 class FederationPaths(Struct, frozen=True, kw_only=True):

@@ -1,16 +1,26 @@
 """What the database says about a federation, as values of JSON's types; no word about any client's classes."""
 
 import json
-from typing import Any, TypeAlias
+from collections.abc import Mapping
+from typing import Any, Final, TypeAlias
 
 import msgspec
 
+from cloud.reasons import REASONS, missing_piece
 from cloud.store.contract import ClientRow, FederationRow, Participant, ReportRow, RoundRow, RoundStore
 from cloud.store.failures import not_started
 from shared.messages import ClientFigures
 
 Figures: TypeAlias = dict[str, Any]
 """One result of a command, ready for its envelope; accuracies in 0..1, times ISO 8601 in UTC."""
+
+
+CLOSED: Final = {
+    "complete": "everybody's fate was settled",
+    "enough": "as many updates as were wanted had come",
+    "deadline": "its deadline had passed and its quorum had come",
+}
+"""Why a round closed, by code."""
 
 
 def status(store: RoundStore, *, running: bool | None = None) -> Figures:
@@ -30,11 +40,15 @@ def status(store: RoundStore, *, running: bool | None = None) -> Figures:
         "federation": federation.name,
         "state": federation.state,
         "waiting_for": federation.waiting_for,
+        "reason": federation.reason,
+        "waiting_until": federation.waiting_until,
+        "then": None if federation.reason not in REASONS else REASONS[federation.reason].then,
+        "failures": store.failures(),
         "coordinator_running": running,
         "created_at": federation.created_at,
         "rounds_committed": last.round_number,
         "rounds_planned": planned_rounds(federation.settings_json),
-        "open_round": None if opened is None else _open(opened),
+        "open_round": None if opened is None else _open(opened, {row.client: row.online for row in clients}),
         "clients_known": len(clients),
         "clients_online": sum(client.online for client in clients),
         "reports": len(store.reports()),
@@ -132,8 +146,9 @@ def _federation(store: RoundStore) -> FederationRow:
     return federation
 
 
-def _open(row: RoundRow) -> Figures:
+def _open(row: RoundRow, online: Mapping[str, bool]) -> Figures:
     waiting = [part.client for part in row.participants if part.state == "waiting"]
+    came = sum(part.state == "accepted" for part in row.participants)
     return {
         "round": row.plan.round_number,
         "opened_at": row.opened_at,
@@ -142,6 +157,14 @@ def _open(row: RoundRow) -> Figures:
         "selected": len(row.participants),
         "answered": len(row.participants) - len(waiting),
         "waiting_for": waiting,
+        "wanted": row.plan.wanted or len(row.participants),
+        "quorum_reached": came >= row.plan.quorum,
+        "missing_pieces": [
+            {"client": part.client, "code": code, "words": words, "since": part.stage_at or row.opened_at}
+            for part in row.participants
+            if part.state == "waiting"
+            for code, words in [missing_piece(part, online=online.get(part.client))]
+        ],
     }
 
 
@@ -155,6 +178,7 @@ def _summary(row: RoundRow) -> Figures:
         "close_reason": None if result is None else result.reason,
         "seconds": None if result is None else result.seconds,
         "quorum": row.plan.quorum,
+        "wanted": row.plan.wanted or len(states),
         "deadline_seconds": row.plan.deadline_seconds,
         "selected": len(states),
         **{state: states.count(state) for state in ("waiting", "accepted", "rejected", "failed", "missing", "late")},
@@ -169,13 +193,24 @@ def _part(row: RoundRow, part: Participant) -> Figures:
     return {
         "client": part.client,
         "state": state_of(part),
-        "reason": "" if record is None else record.reason,
+        "reason": _why(row, part),
         "num_examples": 0 if record is None else record.num_examples,
         "update_bytes": 0 if record is None else record.size_bytes,
         "bytes_up": row.bytes_up.get(part.client, 0),
         "bytes_down": row.bytes_down.get(part.client, 0),
         "figures": None if record is None else _figures(record.figures),
     }
+
+
+def _why(row: RoundRow, part: Participant) -> str:
+    """Say why an update was not accepted; of one that did not come, which piece was missing when the round closed."""
+    if part.record is not None:
+        return part.record.reason
+    if part.state not in {"missing", "waiting"}:
+        return ""
+    code, words = missing_piece(part, online=None)
+    closed = "" if row.result is None else f"; the round closed: {CLOSED.get(row.result.reason, row.result.reason)}"
+    return f"{code}: {words}{closed}"
 
 
 def _agent(client: ClientRow, report: ReportRow | None) -> Figures:

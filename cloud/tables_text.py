@@ -19,6 +19,7 @@ def status_table(data: Figures) -> RenderableType:
     rows = [
         ("state", data["state"]),
         ("waiting for", data["waiting_for"]),
+        *_deadline(data),
         ("rounds committed", f"{data['rounds_committed']} of {'?' if planned is None else planned}"),
         (
             "clients last online" if data["coordinator_running"] is False else "clients online",
@@ -31,6 +32,10 @@ def status_table(data: Figures) -> RenderableType:
         rows.insert(0, ("coordinator", "running" if data["coordinator_running"] else "not running"))
     if data["open_round"] is not None:
         rows.append(("open round", _open_round(data["open_round"])))
+        rows += [
+            (f"  {piece['client']}", f"{piece['words']} (since {clock(piece['since'])} UTC)")
+            for piece in data["open_round"]["missing_pieces"]
+        ]
     if data["evaluation"] is not None:
         evaluation = data["evaluation"]
         measured = {name: value for name, value in evaluation["groups"].items() if value is not None}
@@ -42,11 +47,20 @@ def status_table(data: Figures) -> RenderableType:
     return Sheet(title=f"federation {data['federation']}", columns=("", ""), rows=rows)
 
 
+def _deadline(data: Figures) -> list[tuple[str, str]]:
+    if data["then"] is None:
+        return []
+    until = [] if data["waiting_until"] is None else [("until", f"{clock(data['waiting_until'])} UTC at the latest")]
+    failed = [(f"  {client} failed", reason) for client, reason in data["failures"].items()]
+    return [*until, ("then", data["then"]), *failed]
+
+
 def _open_round(opened: dict[str, Any]) -> str:
     waiting = ", ".join(opened["waiting_for"]) or "nobody"
     return (
         f"{opened['round']}, since {clock(opened['opened_at'])} UTC: {opened['answered']} of {opened['selected']}"
-        f" answered, quorum {opened['quorum']}, waiting for {waiting}"
+        f" answered, quorum {opened['quorum']} {'reached' if opened['quorum_reached'] else 'not reached'},"
+        f" waiting for {waiting}"
     )
 
 

@@ -30,6 +30,10 @@ from shared.messages import (
 
 log = logging.getLogger(__name__)
 
+IDLE_SECONDS = 60.0
+"""Without anything to do or to be answered for this long, an agent says again that it is here: the coordinator may have
+missed it. Shorter costs messages, longer leaves a device out of a round that waits for it."""
+
 RESEND_SECONDS = 10.0
 """An unanswered offer, report or greeting is said again after this: a lost message costs seconds, not a round."""
 
@@ -68,6 +72,7 @@ class Agent:
     _pending: _Pending | None = None
     _coordinator: str = ""
     _heard_at: float = field(default=0.0)
+    _greeted_at: float = field(default=0.0)
 
     def run(self) -> str:
         """Serve until the coordinator says goodbye; return its words.
@@ -111,6 +116,10 @@ class Agent:
             )
         if self._pending is not None and now - self._pending.said_at > RESEND_SECONDS:
             self._say(self._pending.message)
+        elif (
+            self._pending is None and self._task is None and now - max(self._heard_at, self._greeted_at) > IDLE_SECONDS
+        ):
+            self._greet()
 
     def _say(self, message: Presence | UpdateOffer | FinalReport) -> None:
         """Send a message and remember it until it is answered."""
@@ -118,6 +127,7 @@ class Agent:
         self.exchange.send(self.client, "status" if isinstance(message, Presence) else "manifest", message)
 
     def _greet(self) -> None:
+        self._greeted_at = self.clock()
         self._say(Presence(client=self.client, state="online", session=self.session))
 
     def _handle(self, event: Event) -> Goodbye | None:

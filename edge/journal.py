@@ -12,6 +12,8 @@ from dataclasses import astuple, dataclass
 from pathlib import Path
 from typing import Any, Final
 
+from shared.blobs import make_folder
+from shared.crash_points import passing
 from shared.errors import StoreError
 
 SCHEMA_VERSION: Final = 1
@@ -62,7 +64,7 @@ class Journal:
     def __init__(self, path: Path) -> None:
         self.path = path
         with self._failures_named():
-            path.parent.mkdir(parents=True, exist_ok=True)
+            make_folder(path.parent)
             self._db = sqlite3.connect(path, isolation_level=None)
             try:
                 self._open()
@@ -97,7 +99,9 @@ class Journal:
         self._db.execute("PRAGMA journal_mode = WAL")
         self._db.execute("PRAGMA synchronous = FULL")  # a power cut must not lose what was acknowledged
         if version == 0:
+            passing("journal.write", "create")
             self._db.executescript(f"BEGIN; {_SCHEMA} PRAGMA user_version = {SCHEMA_VERSION}; COMMIT;")
+            passing("journal.written", "create")
 
     def _run(self, statement: str, *values: Any) -> list[Any]:
         """Run one statement, which is durable when this returns, and return its rows.
@@ -107,6 +111,12 @@ class Journal:
         """
         with self._failures_named():
             return self._db.execute(statement, values).fetchall()
+
+    def _write(self, step: str, statement: str, *values: Any) -> None:
+        """Run one statement that changes what is on record."""
+        passing("journal.write", step)
+        self._run(statement, *values)
+        passing("journal.written", step)
 
     def identify(self, client: str | None, federation: str) -> str:
         """Return this device's client id; it is drawn or taken once, and kept.
@@ -121,7 +131,7 @@ class Journal:
         rows = self._run("SELECT client, federation FROM identity")
         if not rows:
             chosen = client or f"device-{uuid.uuid4().hex[:12]}"
-            self._run("INSERT INTO identity VALUES (?, ?)", chosen, federation)
+            self._write("identify", "INSERT INTO identity VALUES (?, ?)", chosen, federation)
             return chosen
         row = rows[0]
         if client not in {None, row[0]} or federation != row[1]:
@@ -133,11 +143,11 @@ class Journal:
 
     def record(self, trained: TrainedRound) -> None:
         """Record a trained round; its files must be on disk already."""
-        self._run("INSERT OR REPLACE INTO rounds VALUES (?, ?, ?, ?, ?, ?, ?)", *astuple(trained))
+        self._write("record", "INSERT OR REPLACE INTO rounds VALUES (?, ?, ?, ?, ?, ?, ?)", *astuple(trained))
 
     def settle(self, round_number: int, outcome: str) -> None:
         """Record what became of a round's update."""
-        self._run("UPDATE rounds SET outcome = ? WHERE round = ?", outcome, round_number)
+        self._write("settle", "UPDATE rounds SET outcome = ? WHERE round = ?", outcome, round_number)
 
     def round(self, round_number: int) -> TrainedRound | None:
         """Return one trained round, or None."""
@@ -174,7 +184,7 @@ class Journal:
 
     def record_report(self, round_number: int, model: str, report: str) -> None:
         """Record the final report on a model, as JSON."""
-        self._run("INSERT OR REPLACE INTO reports VALUES (?, ?, ?)", round_number, model, report)
+        self._write("record_report", "INSERT OR REPLACE INTO reports VALUES (?, ?, ?)", round_number, model, report)
 
     def report(self, model: str) -> str | None:
         """Return the final report on a model, or None when it has not been made."""

@@ -5,6 +5,7 @@ import hashlib
 import os
 from pathlib import Path
 
+from shared.crash_points import passing
 from shared.errors import ArtifactError, TransferError
 
 
@@ -23,11 +24,13 @@ def write_durably(path: Path, payload: bytes, *, mode: int = 0o666) -> None:
     """
     aside = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
+        make_folder(path.parent)
         aside.unlink(missing_ok=True)  # one left by a killed process may have other permissions
         with os.fdopen(os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode), "wb") as file:
+            passing("file.opened", path)
             file.write(payload)
             file.flush()
+            passing("file.written", path)
             os.fsync(file.fileno())
         adopt_durably(aside, path)
     except OSError as cause:
@@ -40,12 +43,32 @@ def write_durably(path: Path, payload: bytes, *, mode: int = 0o666) -> None:
 
 def adopt_durably(aside: Path, path: Path) -> None:
     """Rename a synced file into place and sync its folder."""
+    passing("file.synced", path)
     aside.replace(path)
-    folder = os.open(path.parent, os.O_RDONLY)
+    passing("file.renamed", path)
+    sync_folder(path.parent)
+    passing("file.durable", path)
+
+
+def sync_folder(folder: Path) -> None:
+    """Make a folder's entries survive a power cut."""
+    descriptor = os.open(folder, os.O_RDONLY)
     try:
-        os.fsync(folder)
+        os.fsync(descriptor)
     finally:
-        os.close(folder)
+        os.close(descriptor)
+
+
+def make_folder(folder: Path) -> None:
+    """Create a folder with those above it, each of them durable: a synced file in a folder that is not is lost.
+
+    Raises:
+        OSError: It cannot be created.
+    """
+    missing = [level for level in (folder, *folder.parents) if not level.exists()]
+    folder.mkdir(parents=True, exist_ok=True)
+    for level in missing:
+        sync_folder(level.parent)
 
 
 class BlobStore:
@@ -61,7 +84,7 @@ class BlobStore:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         try:
-            folder.mkdir(parents=True, exist_ok=True)
+            make_folder(folder)
         except OSError as cause:
             raise ArtifactError(
                 f"cannot create {folder}: {cause.strerror or cause}", remedy="choose another folder, or mend its rights"
@@ -102,7 +125,10 @@ class BlobStore:
 
     def discard(self, blob: str) -> None:
         """Remove a blob if it is there."""
-        self.path(blob).unlink(missing_ok=True)
+        path = self.path(blob)
+        passing("file.discard", path)
+        path.unlink(missing_ok=True)
+        passing("file.discarded", path)
 
     def clear(self) -> None:
         """Remove every blob, and what was on its way."""

@@ -8,6 +8,7 @@ from msgspec import Struct
 
 from shared.blobs import BlobStore
 from shared.chunks import parse_chunk
+from shared.crash_points import passing
 from shared.errors import WireError
 from shared.events import Arrived, Event, PullFailed, Received, Reconnected
 from shared.messages import Get, Gone, Manifest, decode_message, encode_message
@@ -84,13 +85,15 @@ class Exchange:
         self.serving.withdraw(blob)
 
     def send(self, client: str, channel: Channel, message: Struct) -> None:
-        """Send one control message at QoS 1.
+        """Send one control message at QoS 1; a status is retained, in place of the last will of an earlier connection.
 
         Raises:
             BrokerError: The transport is closed or refuses the message.
         """
         topic = lane(self._federation, client, self._outgoing, channel)
-        self.transport.publish(topic, encode_message(message), qos=1)
+        passing("message.send", message)
+        self.transport.publish(topic, encode_message(message), qos=1, retain=channel == "status")
+        passing("message.sent", message)
 
     def pull(self, client: str, manifest: Manifest, *, timeout_seconds: float, wave: bool = False) -> None:
         """Begin to pull a blob from a peer's lane; asking again while it is under way changes nothing.

@@ -1,5 +1,6 @@
 """What arrived and was not yet read: a finite queue between the network's thread and the loop."""
 
+import contextlib
 import queue
 import threading
 from collections import Counter
@@ -78,3 +79,9 @@ class Inbox:
                 if not self._held[message.topic]:
                     del self._held[message.topic]
         return message
+
+    def clear(self) -> None:
+        """Forget everything that was not read."""
+        with contextlib.suppress(queue.Empty):
+            while True:
+                self._queue.get_nowait()

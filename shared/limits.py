@@ -66,6 +66,10 @@ STALLED_SECONDS: Final = 8.0
 REREQUEST_SECONDS: Final = 2.0
 """No progress for this long means the outstanding chunks are lost: longer wastes time, shorter wastes bytes."""
 
+FIRST_ANSWER_SECONDS: Final = 15.0
+"""Likewise before the first chunk has told the link's pace: a window takes 10 s at 200 KiB/s, and what a broken
+connection lost is asked for at once anyway, so only a broker that drops messages costs this wait."""
+
 MAX_REREQUEST_SECONDS: Final = 30.0
 """Ceiling of the doubling back-off: a peer that is back after an outage waits at most this long."""
 

@@ -53,11 +53,11 @@ class MemoryBroker:
                 transport.deliver(topic, payload)
 
     def restart(self) -> None:
-        """Forget what was retained and reconnect everyone, as a broker without a disk does when it is killed."""
+        """Lose what was retained or on its way and reconnect everyone, as a killed broker without a disk does."""
         with self._lock:
             self._retained.clear()
             for transport in self._transports:
-                transport.connections += 1
+                transport.lose_connection()
 
     def pass_on(self, topic: str, payload: bytes, *, retain: bool) -> None:
         """Deliver a message to every transport that subscribed to its topic; an empty retained one clears the topic."""
@@ -123,6 +123,11 @@ class MemoryTransport:
         """Take a message in if it was subscribed to; called by the broker."""
         if any(matches(topic_filter, topic) for topic_filter in self._filters):
             self._inbox.offer(Message(topic, payload))
+
+    def lose_connection(self) -> None:
+        """Lose what has not been read, and be connected again; called by the broker."""
+        self._inbox.clear()
+        self.connections += 1
 
     def close(self) -> None:
         """Say goodbye: the will is not published; idempotent."""

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Final
 
 from shared.blobs import adopt_durably
+from shared.crash_points import passing
 from shared.errors import ArtifactError
 
 DIGEST_BYTES: Final = 16
@@ -84,8 +85,11 @@ class PartFile:
             ArtifactError: Disk full, no permission.
         """
         try:
+            passing("chunk.write", self.part)
             written = _write_at(self.part, data, index * self.chunk)
+            passing("chunk.written", self.part)
             _write_at(self.marks, b"\1", index)
+            passing("chunk.marked", self.part)
         except OSError as cause:
             raise self._unwritable(cause) from cause
         if written != len(data):

@@ -19,6 +19,7 @@ from shared.chunks import (
     wanted,
     wave_number,
 )
+from shared.crash_points import passing
 from shared.errors import TransferError
 from shared.limits import (
     BROADCAST_BURST_BYTES,
@@ -209,6 +210,7 @@ class Serving:
             _log.warning("%s", error)
             self.withdraw(blob)
             return False
+        passing("chunk.send", blob)
         self._transport.publish(topic, encode_chunk(Chunk(transfer, index, data)), qos=0)
         return True
 

@@ -10,6 +10,7 @@ from collections.abc import Iterable
 from typing import Final
 
 from shared.limits import (
+    FIRST_ANSWER_SECONDS,
     FIRST_WINDOW_CHUNKS,
     GROW_BELOW_SECONDS,
     MAX_REREQUEST_SECONDS,
@@ -48,6 +49,7 @@ class Window:
         self._clean = 0
         self._untried = True  # no loss yet: the link's capacity is still looked for
         self._round_trip = 0.0
+        self._answered = False
         self._stretch = 1.0 + _JITTER * jitter
         self._timeout = REREQUEST_SECONDS * self._stretch
         self._listening = listen
@@ -88,6 +90,8 @@ class Window:
             return []
         if not self._asked:
             self.progress = now  # the wait for an answer begins with the question
+            if not self._answered:
+                self._timeout = max(self._timeout, FIRST_ANSWER_SECONDS * self._stretch)
         room = min(self.size - len(self._asked), budget)
         wanted: list[int] = []
         while len(wanted) < room and self._any_idle():
@@ -101,6 +105,7 @@ class Window:
         self.missing.remove(index)
         asked = self._asked.pop(index, None)
         asked = self._lost.pop(index, None) if asked is None else asked
+        self._answered = True
         if asked is not None:  # on a slow link the time of an answer is mostly the window's own length
             self._round_trip = max(now - asked, 0.8 * self._round_trip + 0.2 * (now - asked))
             self._grow()
@@ -125,7 +130,8 @@ class Window:
         self._return_asked()
         self._lost.clear()
         self._clean, self._listening = 0, False
-        self._timeout = REREQUEST_SECONDS * self._stretch
+        patience = max(REREQUEST_SECONDS, _PATIENCE * self._round_trip)  # the link is as slow as it was
+        self._timeout = self._stretch * min(patience, MAX_REREQUEST_SECONDS)
         self.progress = now
 
     def _give_up_waiting(self) -> None:

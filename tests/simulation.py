@@ -116,6 +116,7 @@ class Simulation:
         self.paths = paths_of(self.file, settings)
         self.broker = MemoryBroker()
         self.running: dict[str, Future[Any]] = {}
+        self._threads: dict[str, threading.Thread] = {}
         self._works = dict(works or {})
         self._left = threading.Event()
         self._patches = pytest.MonkeyPatch()
@@ -197,7 +198,8 @@ class Simulation:
             except BaseException as error:  # noqa: BLE001 - it is raised where the result is asked for
                 future.set_exception(error)
 
-        threading.Thread(target=run, name=name, daemon=True).start()
+        self._threads[name] = threading.Thread(target=run, name=name, daemon=True)
+        self._threads[name].start()
         self.running[name] = future
         return future
 

@@ -10,6 +10,7 @@ from cloud.lab.asked import knobs_of, plain, setting_of
 from cloud.lab.newcomers_command import newcomers
 from cloud.lab.replay_command import replay
 from shared.command import Command, new_app
+from shared.errors import FedlogeError, UsageError
 from shared.output import console, emit, note
 
 app = new_app()
@@ -168,3 +169,44 @@ def methods(*, as_json: opt.AsJson = False) -> None:
     from cloud.lab.catalogue import catalogue, catalogue_table  # noqa: PLC0415 - help must not wait for torch
 
     emit({"methods": catalogue()}, as_json=as_json, text=catalogue_table())
+
+
+@app.command(cls=Command)
+def chaos(
+    file: Annotated[
+        Path | None, typer.Argument(metavar="FILE", help="Your federation file; none: a small one on digits.")
+    ] = None,
+    *,
+    profile: Annotated[
+        str, typer.Option(metavar="NAME", help="latency, bandwidth, cut, flap, offline, satellite or 3g.")
+    ],
+    data: Annotated[str, typer.Option(metavar="SPEC", help="Images to deal to the clients.")] = "",
+    agents: Annotated[int, typer.Option(metavar="N", min=1, help="Clients, each a process.")] = 3,
+    limit_seconds: Annotated[float, typer.Option(metavar="S", min=1, help="A run that takes longer hangs.")] = 1800.0,
+    out: Annotated[Path, typer.Option(metavar="DIR", help="Folder of the results.")] = Path("runs/chaos"),
+    as_json: opt.AsJson = False,
+) -> None:
+    """Run a federation over a bad network on this machine, and say which invariants held.
+
+    Example:
+        fedloge lab chaos --profile cut
+        fedloge lab chaos --profile satellite federation.toml --data folder:images
+    """
+    from cloud.chaos.options import ChaosOptions  # noqa: PLC0415 - loads torch
+    from cloud.chaos.profiles import PROFILES  # noqa: PLC0415
+    from cloud.chaos.run import run_chaos  # noqa: PLC0415
+    from cloud.chaos.tables import verdict_table  # noqa: PLC0415
+
+    if profile not in PROFILES:
+        raise UsageError(f"there is no profile {profile!r}", remedy=f"choose one of {', '.join(PROFILES)}")
+    report = run_chaos(
+        ChaosOptions(
+            profile=PROFILES[profile], file=file, data=data, agents=agents, out=out, limit_seconds=limit_seconds
+        )
+    )
+    emit(report.as_data(), as_json=as_json, text=verdict_table(report))
+    if not report.held:
+        raise FedlogeError(
+            f"{profile} broke {', '.join(one.id for one in report.invariants if not one.held)}",
+            remedy=f"see the logs in {report.folder}",
+        )

@@ -6,6 +6,7 @@ would have moved, and where updates lean on it, which only FedRep's do, a later 
 """
 
 import hashlib
+import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -21,12 +22,13 @@ from edge.device_data import DeviceData, load_device_data
 from edge.personal import Personal
 from edge.round import RoundOutcome, run_round
 from shared.blobs import BlobStore
+from shared.encoding import decode_update, encode_update
 from shared.errors import DataError, ReplayError
 from shared.frozen import frozen_classifier
 from shared.methods import recipe_of
 from shared.model import SharedModel, initial_model, pack, unpack
-from shared.settings import ReportSettings, SharedSettings
-from shared.tensors import Tensors, decode, digest, encode
+from shared.settings import Codec, ReportSettings, SharedSettings
+from shared.tensors import Tensors, decode, digest
 
 CPU = torch.device("cpu")
 
@@ -137,7 +139,7 @@ def _replay_round(
     for part in accepted:
         outcome = fleet.train(part.client, model, number)
         _check_examples(part, outcome, number)
-        blob, update = as_sent(outcome.delta)
+        blob, update = as_sent(outcome.delta, fleet.settings.update.codec)
         if part.record is not None and blob != part.record.blob:
             differing.append(part.client)
         mean.add(update, outcome.num_examples)
@@ -155,10 +157,14 @@ def _replay_round(
     )
 
 
-def as_sent(update: Tensors) -> tuple[str, Tensors]:
+def as_sent(update: Tensors, codec: Codec) -> tuple[str, Tensors]:
     """Return the blob of an update's bytes on the wire, and what the coordinator reads from them."""
-    payload = encode(update)
-    return hashlib.sha256(payload).hexdigest(), decode(payload)
+    payload = encode_update(update, codec)
+    shapes = {name: tensor.shape for name, tensor in update.items()}
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "update"
+        path.write_bytes(payload)
+        return hashlib.sha256(payload).hexdigest(), dict(decode_update(path, codec, shapes=shapes))
 
 
 def accepted_in(row: RoundRow) -> list[Participant]:

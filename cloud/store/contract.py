@@ -1,6 +1,6 @@
 """What the coordinator needs of a store; every implementation passes the same contract tests."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal, Protocol
 
@@ -9,6 +9,9 @@ from shared.messages import ClientFigures
 
 UpdateState = Literal["accepted", "rejected", "failed", "late"]
 ParticipantState = Literal["waiting", "accepted", "rejected", "failed", "missing"]
+Stage = Literal["told", "offered"]
+"""How far a participant came before its fate was settled: told to train, or its update offered and being pulled."""
+
 FederationState = Literal["joining", "training", "finishing", "complete"]
 
 
@@ -39,12 +42,15 @@ class UpdateRecord:
 class Participant:
     """One selected client's part in a round.
 
-    ``record`` is None while it is waited for, and of a missing one unless its update came late.
+    ``record`` is None while it is waited for, and of a missing one unless its update came late; ``stage`` says how far
+    it came, None before it was told, and ``stage_at`` since when.
     """
 
     client: str
     state: ParticipantState
     record: UpdateRecord | None = None
+    stage: Stage | None = None
+    stage_at: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,7 +77,7 @@ class RoundResult:
     Attributes:
         round_number: Which round; 0 is the initial model.
         blob: SHA-256 of the new shared tensors' file.
-        reason: Why it closed: "complete" or "deadline".
+        reason: Why it closed: "complete", "enough" (as many updates as were wanted) or "deadline".
         evaluation: Of the new model, where the coordinator has images.
         bytes_up: Payload bytes received from each client; given to a commit, those not yet recorded by ``add_bytes``.
         bytes_down: Payload bytes sent to each client, likewise.
@@ -127,7 +133,10 @@ class ReportRow:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FederationRow:
-    """The federation as it stands in the database; ``waiting_for`` says what happens next, in words."""
+    """The federation as it stands in the database; ``waiting_for`` says what happens next, in words.
+
+    ``reason`` is its code, ``waiting_until`` the deadline, None where none runs.
+    """
 
     name: str
     state: FederationState
@@ -137,6 +146,8 @@ class FederationRow:
     created_at: str
     bytes_up: int
     bytes_down: int
+    reason: str | None = None
+    waiting_until: str | None = None
 
 
 class RoundStore(Protocol):
@@ -161,8 +172,10 @@ class RoundStore(Protocol):
         """Return the federation, or None before ``start``."""
         ...
 
-    def set_state(self, state: FederationState, waiting_for: str) -> None:
-        """Record what the coordinator does now and what it waits for.
+    def set_state(
+        self, state: FederationState, waiting_for: str, *, reason: str | None = None, seconds: float | None = None
+    ) -> None:
+        """Record what the coordinator does now, what it waits for, the reason's code, and for how long at most.
 
         Raises:
             StoreError: The federation was not started.
@@ -210,6 +223,10 @@ class RoundStore(Protocol):
         """
         ...
 
+    def record_stage(self, round_number: int, clients: Collection[str], stage: Stage) -> None:
+        """Record how far participants came whose fate is not settled; nothing of others is changed."""
+        ...
+
     def record_refusal(self, client: str, *, round_number: int, reason: str) -> None:
         """Record an offer that fits no selected participant of an existing round; it changes no round.
 
@@ -243,6 +260,18 @@ class RoundStore(Protocol):
         Raises:
             StoreError: The client was never seen, or the round is not committed.
         """
+        ...
+
+    def record_failure(self, client: str, *, round_number: int, reason: str) -> None:
+        """Record that a client cannot make its personal model, and why.
+
+        Raises:
+            StoreError: The client was never seen, or the round is not committed.
+        """
+        ...
+
+    def failures(self) -> dict[str, str]:
+        """Return the reason of every client that failed and has not reported since, sorted by client."""
         ...
 
     def reports(self) -> list[ReportRow]:

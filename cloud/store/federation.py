@@ -102,11 +102,15 @@ def read(session: Session) -> FederationRow | None:
         created_at=iso(row.created_at),
         bytes_up=totals.get("up", 0),
         bytes_down=totals.get("down", 0),
+        reason=row.reason,
+        waiting_until=None if row.waiting_until is None else iso(row.waiting_until),
     )
 
 
-def set_state(session: Session, state: FederationState, waiting_for: str) -> None:
-    """Record what the coordinator does and waits for.
+def set_state(
+    session: Session, state: FederationState, waiting_for: str, *, reason: str | None, until: datetime | None
+) -> None:
+    """Record what the coordinator does and waits for, by which code, and until when.
 
     Raises:
         StoreError: The federation was not started.
@@ -114,4 +118,4 @@ def set_state(session: Session, state: FederationState, waiting_for: str) -> Non
     row = session.get(Federation, 1)
     if row is None:
         raise not_started()
-    row.state, row.waiting_for = state, waiting_for
+    row.state, row.waiting_for, row.reason, row.waiting_until = state, waiting_for, reason, until

@@ -13,6 +13,7 @@ from cloud.store.contract import (
     ParticipantState,
     RoundResult,
     RoundRow,
+    Stage,
     UpdateRecord,
     UpdateState,
 )
@@ -82,8 +83,11 @@ def _among(round_number: InstrumentedAttribute[int], only: int | None) -> Column
 
 
 def _participant(part: Participation) -> Participant:
+    stage = cast("Stage | None", part.stage)
+    stage_at = None if part.stage_at is None else iso(part.stage_at)
     if part.state in {"waiting", "missing"}:
-        return Participant(client=part.client, state=cast("ParticipantState", part.state))
+        state = cast("ParticipantState", part.state)
+        return Participant(client=part.client, state=state, stage=stage, stage_at=stage_at)
     record = UpdateRecord(
         client=part.client,
         state=cast("UpdateState", part.state),
@@ -93,8 +97,8 @@ def _participant(part: Participation) -> Participant:
         size_bytes=part.size_bytes,
         figures=part.read_figures(),
     )
-    state = "missing" if part.state == "late" else part.state
-    return Participant(client=part.client, state=cast("ParticipantState", state), record=record)
+    state = cast("ParticipantState", "missing" if part.state == "late" else part.state)
+    return Participant(client=part.client, state=state, record=record, stage=stage, stage_at=stage_at)
 
 
 def _result(row: Round, evaluation: EvaluationRow | None, up: dict[str, int], down: dict[str, int]) -> RoundResult:
@@ -128,6 +132,7 @@ def _round(
             base_blob=row.base_blob or "",
             participants=tuple(part.client for part in participants),
             quorum=row.quorum,
+            wanted=row.wanted or 0,
             deadline_seconds=row.deadline_seconds,
         ),
         state="open" if result is None else "committed",

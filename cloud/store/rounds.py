@@ -1,5 +1,6 @@
 """Rounds: open one, settle its updates, commit it, read it back."""
 
+from collections.abc import Collection
 from datetime import datetime
 
 from sqlalchemy import select
@@ -8,7 +9,7 @@ from sqlalchemy.orm import Session
 from cloud.plan import RoundPlan
 from cloud.store import ledger
 from cloud.store.clients import refuse_unknown
-from cloud.store.contract import RoundResult, UpdateRecord, UpdateState
+from cloud.store.contract import RoundResult, Stage, UpdateRecord, UpdateState
 from cloud.store.failures import not_started
 from cloud.store.tables import EvaluationRow, Participation, Round
 from shared.errors import StoreError
@@ -45,6 +46,7 @@ def begin(session: Session, plan: RoundPlan, now: datetime) -> None:
             state="open",
             base_blob=plan.base_blob,
             quorum=plan.quorum,
+            wanted=plan.wanted or None,
             deadline_seconds=plan.deadline_seconds,
             opened_at=now,
         )
@@ -78,6 +80,14 @@ def settle(session: Session, round_number: int, record: UpdateRecord, now: datet
     part.num_examples, part.size_bytes = record.num_examples, record.size_bytes
     part.write_figures(record.figures)
     return part.state  # type: ignore[return-value]
+
+
+def reach(session: Session, round_number: int, clients: Collection[str], stage: Stage, now: datetime) -> None:
+    """Record how far participants came; see ``RoundStore.record_stage``."""
+    for client in clients:
+        part = session.get(Participation, (round_number, client))
+        if part is not None and part.state == "waiting" and part.stage != stage:
+            part.stage, part.stage_at = stage, now
 
 
 def commit(session: Session, result: RoundResult, now: datetime) -> None:

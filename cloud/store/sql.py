@@ -1,8 +1,8 @@
 """The store on a SQL database: each method opens one transaction and leaves the work to the noun it is about."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from sqlalchemy import Engine
 from sqlalchemy.orm import Session
@@ -16,6 +16,7 @@ from cloud.store.contract import (
     ReportRow,
     RoundResult,
     RoundRow,
+    Stage,
     UpdateRecord,
     UpdateState,
 )
@@ -23,6 +24,10 @@ from cloud.store.database import WRITING, describe, open_engine, open_engine_for
 from cloud.store.failures import failures_named
 from cloud.store.schema import check_current, upgrade
 from cloud.store.utc import utc_now
+from shared.crash_points import passing
+
+MAX_WAIT_SECONDS = 10 * 365 * 86400.0
+"""A deadline further off is shown as this far: SQL's times end, settings' numbers do not."""
 
 
 def open_store(url: str, *, now: Callable[[], datetime] = utc_now) -> "SqlRoundStore":
@@ -87,13 +92,15 @@ class SqlRoundStore:
             yield session
 
     @contextmanager
-    def _writing(self) -> Iterator[Session]:
+    def _writing(self, step: str) -> Iterator[Session]:
         with failures_named(self._database), Session(self._writer) as session, session.begin():
             yield session
+            passing("sql.commit", step)
+        passing("sql.committed", step)
 
     def start(self, *, name: str, settings_json: bytes, etf_blob: str, initial: RoundResult) -> bool:
         """Create the federation with round 0, or resume the one that is there."""
-        with self._writing() as session:
+        with self._writing("start") as session:
             return federation.start(
                 session, name=name, settings_json=settings_json, etf_blob=etf_blob, initial=initial, now=self._now()
             )
@@ -103,14 +110,17 @@ class SqlRoundStore:
         with self._reading() as session:
             return federation.read(session)
 
-    def set_state(self, state: FederationState, waiting_for: str) -> None:
-        """Record what the coordinator does now and what it waits for."""
-        with self._writing() as session:
-            federation.set_state(session, state, waiting_for)
+    def set_state(
+        self, state: FederationState, waiting_for: str, *, reason: str | None = None, seconds: float | None = None
+    ) -> None:
+        """Record what the coordinator does now, what it waits for, the reason's code, and for how long at most."""
+        until = None if seconds is None else self._now() + timedelta(seconds=min(seconds, MAX_WAIT_SECONDS))
+        with self._writing(f"set_state {state}") as session:
+            federation.set_state(session, state, waiting_for, reason=reason, until=until)
 
     def client_seen(self, client: str, *, online: bool) -> bool:
         """Record a sign of life; return True when the client is new."""
-        with self._writing() as session:
+        with self._writing("client_seen") as session:
             return clients.seen(session, client, online=online, now=self._now())
 
     def clients(self) -> list[ClientRow]:
@@ -120,7 +130,7 @@ class SqlRoundStore:
 
     def begin(self, plan: RoundPlan) -> None:
         """Open a round."""
-        with self._writing() as session:
+        with self._writing("begin") as session:
             rounds.begin(session, plan, self._now())
 
     def open_round(self) -> RoundRow | None:
@@ -135,12 +145,17 @@ class SqlRoundStore:
 
     def record_update(self, round_number: int, record: UpdateRecord) -> UpdateState:
         """Record an update's fate once; a repetition changes nothing."""
-        with self._writing() as session:
+        with self._writing("record_update") as session:
             return rounds.settle(session, round_number, record, self._now())
+
+    def record_stage(self, round_number: int, clients: Collection[str], stage: Stage) -> None:
+        """Record how far participants came whose fate is not settled; nothing of others is changed."""
+        with self._writing(f"record_stage {stage}") as session:
+            rounds.reach(session, round_number, clients, stage, self._now())
 
     def record_refusal(self, client: str, *, round_number: int, reason: str) -> None:
         """Record an offer that fits no selected participant of an existing round; it changes no round."""
-        with self._writing() as session:
+        with self._writing("record_refusal") as session:
             refusals.record(session, client, round_number=round_number, reason=reason, now=self._now())
 
     def refusals(self) -> list[tuple[str, int, str]]:
@@ -150,7 +165,7 @@ class SqlRoundStore:
 
     def commit(self, result: RoundResult) -> None:
         """Close a round: its new model, its missing clients and its bytes in one transaction."""
-        with self._writing() as session:
+        with self._writing("commit") as session:
             rounds.commit(session, result, self._now())
 
     def rounds(self) -> list[RoundRow]:
@@ -166,8 +181,18 @@ class SqlRoundStore:
 
     def record_report(self, report: ReportRow) -> None:
         """Record a client's final report; a newer one replaces it."""
-        with self._writing() as session:
+        with self._writing("record_report") as session:
             reports.record(session, report, self._now())
+
+    def record_failure(self, client: str, *, round_number: int, reason: str) -> None:
+        """Record that a client cannot make its personal model, and why."""
+        with self._writing("record_failure") as session:
+            reports.record_failure(session, client, round_number=round_number, reason=reason, now=self._now())
+
+    def failures(self) -> dict[str, str]:
+        """Return the reason of every client that failed and has not reported since, sorted by client."""
+        with self._reading() as session:
+            return reports.read_failures(session)
 
     def reports(self) -> list[ReportRow]:
         """Return all final reports, sorted by client."""
@@ -176,12 +201,12 @@ class SqlRoundStore:
 
     def add_bytes(self, round_number: int, *, up: Mapping[str, int], down: Mapping[str, int]) -> None:
         """Add payload bytes per client to a round's; 0 counts what belongs to no round."""
-        with self._writing() as session:
+        with self._writing("add_bytes") as session:
             ledger.add(session, round_number, up=up, down=down)
 
     def record_artifact(self, *, kind: str, path: str, digest: str, round_number: int) -> None:
         """Record an exported file; the same path again replaces it."""
-        with self._writing() as session:
+        with self._writing("record_artifact") as session:
             reports.record_artifact(
                 session, kind=kind, path=path, digest=digest, round_number=round_number, now=self._now()
             )

@@ -59,6 +59,8 @@ class Federation(Base):
     name: Mapped[str] = mapped_column(Name, comment="Name, one topic level")
     state: Mapped[str] = mapped_column(String(16), comment="joining, training, finishing or complete")
     waiting_for: Mapped[str] = mapped_column(comment="What happens next, in words for the operator")
+    reason: Mapped[str | None] = mapped_column(String(32), comment="Code of what it waits for")
+    waiting_until: Mapped[datetime | None] = mapped_column(comment="Deadline of the wait, UTC; NULL where none runs")
     settings_json: Mapped[str] = mapped_column(comment="What must not change over a restart, JSON text")
     etf_blob: Mapped[str] = mapped_column(Sha256, comment="Blob of the frozen classifier S")
     created_at: Mapped[datetime] = mapped_column(comment="First start, UTC")
@@ -91,6 +93,7 @@ class Round(Base):
     state: Mapped[str] = mapped_column(String(16), comment="open or committed; only the last one can be open")
     base_blob: Mapped[str | None] = mapped_column(Sha256, comment="Model the round starts from; NULL for round 0")
     quorum: Mapped[int] = mapped_column(comment="Updates that suffice at the deadline")
+    wanted: Mapped[int | None] = mapped_column(comment="Updates that close it at once; NULL waits for all")
     deadline_seconds: Mapped[float] = mapped_column(comment="From the announcement; a restart starts it anew")
     opened_at: Mapped[datetime] = mapped_column(comment="When the plan was committed, UTC")
     closed_at: Mapped[datetime | None] = mapped_column(comment="When the model was committed, UTC")
@@ -124,6 +127,8 @@ class Participation(FigureColumns, Base):
     num_examples: Mapped[int] = mapped_column(BigInteger, comment="Training images, the update's weight")
     size_bytes: Mapped[int] = mapped_column(BigInteger, comment="Size of the update")
     settled_at: Mapped[datetime | None] = mapped_column(comment="When its fate was recorded, UTC")
+    stage: Mapped[str | None] = mapped_column(String(16), comment="How far it came: told or offered; NULL before that")
+    stage_at: Mapped[datetime | None] = mapped_column(comment="Since when, UTC")
 
 
 class EvaluationRow(Base):
@@ -184,6 +189,17 @@ class Report(FigureColumns, Base):
     onnx: Mapped[str] = mapped_column(Sha256, comment="Digest of its personal ONNX file, which stays on the device")
     head_note: Mapped[str] = mapped_column(comment="How its personal head came to the final backbone")
     reported_at: Mapped[datetime] = mapped_column(comment="When it was recorded, UTC")
+
+
+class FinishFailure(Base):
+    """A client that said it cannot make its personal model; a report that comes after all replaces this."""
+
+    __tablename__ = "finish_failures"
+
+    client: Mapped[str] = mapped_column(Name, ForeignKey(Client.client), primary_key=True, comment="Sender")
+    round_number: Mapped[int] = mapped_column(ForeignKey(Round.round_number), comment="Round of the final model")
+    reason: Mapped[str] = mapped_column(comment="Its words")
+    failed_at: Mapped[datetime] = mapped_column(comment="When it was recorded, UTC")
 
 
 class Artifact(Base):

@@ -9,11 +9,14 @@ import pytest
 from rich.console import Console, RenderableType
 
 from cloud import status
+from cloud.reasons import missing_piece
 from cloud.sheet import Sheet, printable
-from cloud.store.contract import RoundStore, UpdateRecord
+from cloud.store.contract import Participant, RoundStore, UpdateRecord
 from cloud.tables_text import agents_table, clock, percent, round_table, rounds_table, size, status_table
 from shared.errors import StoreError
 from tests.stores import Database, accepted, one_committed, plan, report, sqlite_database, started
+
+UNTOLD = missing_piece(Participant(client="carla", state="missing"), online=None)[1]
 
 
 @pytest.fixture
@@ -111,7 +114,7 @@ def test_a_round_tells_every_clients_fate_with_its_reason_and_bytes(store: Round
     assert fates == {
         "anna": ("accepted", "", 100, 200),
         "ben": ("late", "late: the round was closed", 100, 200),
-        "carla": ("missing", "", 100, 200),
+        "carla": ("missing", f"untold: {UNTOLD}; the round closed: {status.CLOSED['deadline']}", 100, 200),
     }
     assert detail["clients"][0]["num_examples"] == accepted("anna").num_examples
     assert detail["evaluation"]["per_class"] == [1.0, None, 0.25]

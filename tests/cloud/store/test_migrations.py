@@ -62,8 +62,9 @@ def _by_name(constraints: list[dict[str, object]]) -> list[dict[str, object]]:
 
 
 def test_the_migrations_comments_are_the_models() -> None:
-    """SQLite keeps no comments; what the first migration would tell PostgreSQL is read from its own source."""
-    source = importlib.resources.files("cloud.store.migrations.versions").joinpath("0001_initial.py").read_text()
+    """SQLite keeps no comments; what the migrations would tell PostgreSQL is read from their own source."""
+    versions = importlib.resources.files("cloud.store.migrations.versions").iterdir()
+    source = "".join(path.read_text() for path in versions if path.name.startswith("0"))
     for table in Base.metadata.tables.values():
         for column in table.columns:
             assert f'"{column.comment}"' in source, f"{table.name}.{column.name}"
