@@ -40,4 +40,4 @@ def node(operator: str, inputs: str, outputs: str, **attributes: Any) -> NodePro
 
 def constant(name: str, values: NDArray[np.generic]) -> TensorProto:
     """Return an initializer."""
-    return onnx.numpy_helper.from_array(np.ascontiguousarray(values), name=name)
+    return onnx.numpy_helper.from_array(np.asarray(values, order="C"), name=name)
