@@ -1,10 +1,10 @@
-"""Every backbone, rule, mask and precision: exported, certified, loaded on the CPU; one JSON per backbone and precision.
+"""Every backbone, rule, mask and precision: exported, certified, loaded on the CPU; a JSON per backbone and precision.
 
     python benchmarks/export_matrix.py [BACKBONE ...]
 
-Backbones are trained for a few passes over scikit-learn's digits, so that labels mean something. For each precision the
-backbone is written once and each rule and mask as a head behind it, compared on the digits' test part. Results that stand
-in benchmarks/results/export_matrix are skipped.
+Backbones are trained for a few passes over scikit-learn's digits, so that labels mean something. For each precision
+the backbone is written once and each rule and mask as a head behind it, compared on the digits' test part. Results that
+stand in benchmarks/results/export_matrix are skipped.
 """
 
 import sys
