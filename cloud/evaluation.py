@@ -1,6 +1,6 @@
 """The generic model on the coordinator's own labelled images: one pass of the backbone, every rule a matrix product."""
 
-from typing import get_args
+from typing import Protocol
 
 import torch
 from torch import Tensor
@@ -10,11 +10,25 @@ from shared.backbones import build_backbone
 from shared.data import read
 from shared.features import extract_features
 from shared.images import LabelledImages
+from shared.methods import recipe_of
 from shared.metrics import accuracy, class_groups, group_accuracy, per_class_accuracy
 from shared.model import SharedModel
 from shared.prediction import generic_head
-from shared.settings import GenericRule, SharedSettings
+from shared.settings import SharedSettings
 from shared.tensors import load_shared_state
+
+
+class GenericEvaluator(Protocol):
+    """What the coordinator asks after every round."""
+
+    @property
+    def images(self) -> LabelledImages | None:
+        """Labelled images that no client trains on, to prove an exported model on, or None."""
+        ...
+
+    def evaluate(self, model: SharedModel) -> Evaluation | None:
+        """Return what the generic model is worth, or None where that is not measured."""
+        ...
 
 
 class Evaluator:
@@ -45,12 +59,17 @@ class Evaluator:
         model = settings.model
         self._module = build_backbone(model.backbone, image_size=model.image_size, channels=model.channels, seed=0)
 
-    def evaluate(self, model: SharedModel) -> Evaluation:
-        """Return accuracy overall, per group, per class, and of every generic rule beside the one in use."""
+    def evaluate(self, model: SharedModel) -> Evaluation | None:
+        """Return accuracy overall, per group, per class, and of every generic rule beside the one in use.
+
+        None where the method has no generic model.
+        """
+        rules = recipe_of(self._settings.method).generic_rules
+        if not rules:
+            return None
         load_shared_state(self._module, model.backbone)
         features = extract_features(self._module, self.images.images, self._settings.model, device=self._device)
         labels = self.images.labels
-        rules: tuple[GenericRule, ...] = get_args(GenericRule)
         logits = {rule: generic_head(rule, etf=self._etf, psi=model.psi).logits(features) for rule in rules}
         chosen = logits[self._settings.method.generic_rule]
         return Evaluation(

@@ -51,9 +51,9 @@ class Progress:
             parts.append(f"about {left:.0f} s left")
         self._say(", ".join(parts) + (f"; closed without {', '.join(missing)}" if missing else ""))
 
-    def exported(self, path: str) -> None:
+    def exported(self, path: str | None) -> None:
         """Tell where the generic model is."""
-        self._say(f"generic model: {path}")
+        self._say("no generic model: the method shares a backbone only" if path is None else f"generic model: {path}")
 
     def finishing(self, clients: int) -> None:
         """Tell that final reports are waited for."""

@@ -4,14 +4,14 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
-from cloud.evaluation import Evaluator
+from cloud.evaluation import GenericEvaluator
 from cloud.settings import FederationPaths
 from cloud.store.contract import RoundResult, RoundStore
 from export.bundle import Bundle, Provenance, write_bundle
 from export.publish import export_model, random_images
 from shared.blobs import BlobStore
 from shared.model import unpack
-from shared.prediction import generic_head
+from shared.prediction import generic_of
 from shared.settings import SharedSettings
 from shared.tensors import decode
 
@@ -38,10 +38,16 @@ class Release:
     etf_blob: str
     evaluation_spec: str | None
 
-    def bundle(self, result: RoundResult) -> Bundle:
-        """Return the generic model of a committed round, its head by the federation's rule (psi' of Eq. 6 included)."""
+    def bundle(self, result: RoundResult) -> Bundle | None:
+        """Return the generic model of a committed round, its head by the federation's rule (psi' of Eq. 6 included).
+
+        None where the method has no generic model.
+        """
         model = unpack(decode(self.blobs.get(result.blob)))
         rule = self.settings.method.generic_rule
+        head = generic_of(self.settings.method, etf=self.etf, psi=model.psi)
+        if head is None:
+            return None
         return Bundle(
             kind="generic",
             rule=rule,
@@ -55,7 +61,7 @@ class Release:
                 etf_digest=self.etf_blob,
             ),
             backbone=model.backbone,
-            head=generic_head(rule, etf=self.etf, psi=model.psi),
+            head=head,
         )
 
     def write_bundle(self, result: RoundResult) -> None:
@@ -64,27 +70,30 @@ class Release:
         Raises:
             ArtifactError: The disk is full; the former bundle still stands.
         """
-        write_bundle(self.paths.bundle, self.bundle(result))
+        bundle = self.bundle(result)
+        if bundle is not None:
+            write_bundle(self.paths.bundle, bundle)
 
-    def export_generic(self, result: RoundResult, evaluator: Evaluator | None) -> str:
+    def export_generic(self, result: RoundResult, evaluator: GenericEvaluator | None) -> str | None:
         """Export ``generic.onnx``, proven on the evaluation images or, without any, on seeded random ones.
 
         Returns:
-            The file's path.
+            The file's path, or None where the method has no generic model.
 
         Raises:
             ExportError: ONNX Runtime does not compute what PyTorch does.
             ArtifactError: The disk is full.
         """
-        if evaluator is None:
+        bundle = self.bundle(result)
+        if bundle is None:
+            return None
+        if evaluator is None or evaluator.images is None:
             images = random_images(self.settings.model, self.settings.class_names)
             source = "seeded-random:0"
         else:
             images, source = evaluator.images, f"held-out:{self.evaluation_spec}"
         path = self.paths.generic_onnx
-        record = export_model(
-            self.bundle(result), images=images, images_source=source, path=path, source=self.paths.bundle
-        )
+        record = export_model(bundle, images=images, images_source=source, path=path, source=self.paths.bundle)
         self.store.record_artifact(
             kind="generic", path=str(path), digest=record.sha256, round_number=result.round_number
         )

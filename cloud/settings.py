@@ -12,6 +12,7 @@ from msgspec import Meta, Struct
 from shared.complaint import complaint
 from shared.endpoint import Endpoint
 from shared.errors import BrokerError, SettingsError
+from shared.methods import RECIPES, check_method
 from shared.settings import (
     Count,
     Fraction,
@@ -175,7 +176,7 @@ def read_federation(path: Path) -> FederationFile:
             f"cannot read {path}: {reason}", remedy=f"write one with: fedloge cloud init {path}"
         ) from cause
     try:
-        settings = msgspec.toml.decode(text, type=FederationFile)
+        settings = msgspec.convert(with_method(msgspec.toml.decode(text)), FederationFile)
     except (msgspec.DecodeError, RecursionError, ValueError) as cause:  # ValueError: an integer of 5,000 digits
         raise SettingsError(f"{path}: {complaint(cause, FederationFile)}", remedy=_EVERY_KEY) from cause
     try:
@@ -183,6 +184,19 @@ def read_federation(path: Path) -> FederationFile:
     except SettingsError as error:
         raise SettingsError(f"{path}: {error.message}", remedy=error.remedy) from error
     return settings
+
+
+def with_method(table: dict[str, Any]) -> dict[str, Any]:
+    """Fill a method's own knobs in where the file leaves them out.
+
+    ``method = "ditto"`` is short for a table with that name alone; an unknown name is left for the types to refuse.
+    """
+    given = table.get("method", {})
+    chosen = {"name": given} if isinstance(given, str) else given
+    name = chosen.get("name", "fedloge") if isinstance(chosen, dict) else None
+    if not isinstance(name, str) or name not in RECIPES:
+        return table | {"method": chosen}
+    return table | {"method": {"name": name, **RECIPES[name].knobs, **chosen}}
 
 
 def check(settings: FederationFile) -> None:
@@ -199,6 +213,7 @@ def check(settings: FederationFile) -> None:
         if not math.isfinite(number):
             raise SettingsError(f"{key} is {number}, expected a finite number", remedy=f"give {key} a number")
     check_name("federation", settings.federation)
+    check_method(settings.method)
     _check_lengths(settings)
     _check_broker(settings.broker)
 

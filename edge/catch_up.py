@@ -1,47 +1,62 @@
 """A personal head brought up to a backbone that moved on without it."""
 
+from dataclasses import replace
+
 import torch
-from torch.nn import functional
+from torch import Tensor
 
 from edge.batches import split_batches
 from edge.evaluate import features_of
 from edge.head_training import parameters, trainable, trained
-from shared.heads import Head
+from edge.personal import Personal
+from edge.trainer import LocalModel, local_heads
 from shared.images import LabelledImages
+from shared.methods import recipe_of
+from shared.model import SharedModel
 from shared.seeds import generator
 from shared.settings import SharedSettings
-from shared.tensors import Tensors
 
 
 def catch_up(
-    phi: Head,
-    backbone: Tensors,
+    personal: Personal,
+    model: SharedModel,
     data: LabelledImages,
     *,
+    etf: Tensor,
     settings: SharedSettings,
     epochs: int,
     client: str,
     device: torch.device,
-) -> Head:
-    """Train phi on the frozen backbone with CE(phi h, y), by the federation's SGD.
+) -> Personal:
+    """Train phi on the frozen backbone with the recipe's loss for it, CE(phi h, y) of FedLoGe, by the federation's SGD.
 
     The backbone runs once, in evaluation mode and without augmentation: these are the features phi will answer from,
     and an epoch over them costs a matrix product.
 
     Args:
-        phi: Where the head starts; not changed.
-        backbone: The final one; not changed.
-        data: The client's training images; without any, phi comes back as it is.
-        settings: The federation's.
+        personal: Where the head starts; not changed.
+        model: The final shared model; not changed.
+        data: The client's training images; without any, the personal part comes back as it is.
+        etf: The frozen classifier S, (num_classes, feature_dim).
+        settings: The federation's; a method without a loss for phi alone gets its personal part back.
         epochs: Passes over the images; 0 leaves phi as it is.
         client: Seeds the order.
         device: Where the backbone runs; the head trains on the CPU.
     """
-    if epochs == 0 or len(data) == 0:
-        return phi
-    training = settings.training
-    features = features_of(backbone, data, settings.model, device)  # (N, feature_dim)
-    head = trainable(phi, torch.device("cpu"))
+    loss, phi = recipe_of(settings.method).head_loss, personal.phi
+    if epochs == 0 or len(data) == 0 or loss is None or phi is None:
+        return personal
+    training, cpu = settings.training, torch.device("cpu")
+    features = features_of(model.backbone, data, settings.model, device)  # (N, feature_dim)
+    head = trainable(phi, cpu)
+    heads = local_heads(
+        LocalModel(backbone={}, psi=model.psi),
+        data.class_counts(),
+        etf=etf,
+        method=settings.method,
+        device=cpu,
+        leaves={"phi": head},
+    )
     optimizer = torch.optim.SGD(
         parameters(head), lr=training.learning_rate, momentum=training.momentum, weight_decay=training.weight_decay
     )
@@ -49,6 +64,6 @@ def catch_up(
     for _ in range(epochs):
         for batch in split_batches(torch.randperm(len(data), generator=draws), training.batch_size):
             optimizer.zero_grad()
-            functional.cross_entropy(head.logits(features[batch]), data.labels[batch]).backward()
+            loss(features[batch], data.labels[batch], heads).backward()
             optimizer.step()
-    return trained(head)
+    return replace(personal, phi=trained(head))

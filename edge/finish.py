@@ -8,11 +8,14 @@ from torch import Tensor
 from edge.alone import train_alone
 from edge.catch_up import catch_up
 from edge.device_data import DeviceData
-from edge.evaluate import features_of, measure
+from edge.evaluate import features_of, held_out_features, measure
+from edge.personal import Personal
+from edge.starting import never_selected
 from shared.heads import Head
 from shared.messages import ClientFigures
+from shared.methods import recipe_of
 from shared.model import SharedModel, initial_model
-from shared.prediction import generic_head, personal_head
+from shared.prediction import generic_of, personal_of
 from shared.settings import SharedSettings
 
 
@@ -22,13 +25,13 @@ class Finished:
 
     Attributes:
         head: What the personal model answers from, by the federation's rule; stays on the device.
-        phi: The personal head on the final backbone, before realignment.
+        personal: What the client keeps, its head on the final backbone before realignment.
         figures: On the held-out images; these scalars are reported.
         head_note: How phi came to the final backbone, in words.
     """
 
     head: Head
-    phi: Head
+    personal: Personal
     figures: ClientFigures
     head_note: str
 
@@ -37,8 +40,8 @@ def finish(
     model: SharedModel,
     *,
     etf: Tensor,
-    phi: Head | None,
-    phi_round: int,
+    personal: Personal | None,
+    personal_round: int,
     rounds_trained: int,
     final_round: int,
     data: DeviceData,
@@ -51,8 +54,8 @@ def finish(
     Args:
         model: The final shared model.
         etf: The frozen classifier S.
-        phi: The personal head as its last round left it, or None when the client never trained.
-        phi_round: That round; 0 when there was none.
+        personal: The personal part as the client's last round left it, or None when it never trained.
+        personal_round: That round; 0 when there was none.
         rounds_trained: Rounds this client trained: gives the model trained alone the same number of epochs.
         final_round: The last committed round.
         data: The device's images.
@@ -61,35 +64,28 @@ def finish(
         device: Where to train.
     """
     method, counts = settings.method, data.train.class_counts()
-    head_now = phi if phi is not None else model.psi
-    head_now = catch_up(
-        head_now,
-        model.backbone,
+    start = never_selected(model, etf=etf, settings=settings, client=client) if personal is None else personal
+    final = catch_up(
+        start,
+        model,
         data.train,
+        etf=etf,
         settings=settings,
         epochs=method.catch_up_epochs,
         client=client,
         device=device,
     )
-    personal = personal_head(
-        method.personal_rule,
-        method.mask,
-        etf=etf,
-        psi=model.psi,
-        phi=head_now,
-        class_counts=counts,
-        smoothing=method.prior_smoothing,
-    )
+    head = personal_of(method, etf=etf, psi=model.psi, phi=final.phi, class_counts=counts)
     figures = measure(
-        features_of(model.backbone, data.held_out, settings.model, device),
+        held_out_features(model, final, data, settings, device),
         data.held_out.labels,
-        generic=generic_head(method.generic_rule, etf=etf, psi=model.psi),
-        personal=personal,
+        generic=generic_of(method, etf=etf, psi=model.psi),
+        personal=head,
         alone_logits=_alone_logits(rounds_trained, data, settings, client, device) if settings.report.alone else None,
         train_counts=counts if settings.report.report_groups else None,
     )
-    note = _note(phi is None, phi_round, final_round, method.catch_up_epochs)
-    return Finished(head=personal, phi=head_now, figures=figures, head_note=note)
+    note = _note(settings, personal is None, personal_round, final_round)
+    return Finished(head=head, personal=final, figures=figures, head_note=note)
 
 
 def _alone_logits(
@@ -102,10 +98,16 @@ def _alone_logits(
     return head.logits(features_of(backbone, data.held_out, settings.model, device))
 
 
-def _note(never_selected: bool, phi_round: int, final_round: int, epochs: int) -> str:
-    adapted = f", then {epochs} epoch{'s' if epochs > 1 else ''} on the final backbone" if epochs else ""
-    if never_selected:
-        return "never selected: started from the global head" + adapted
-    if phi_round < final_round:
-        return f"last trained in round {phi_round} of {final_round}" + adapted
+def _note(settings: SharedSettings, untrained: bool, personal_round: int, final_round: int) -> str:
+    recipe, epochs = recipe_of(settings.method), settings.method.catch_up_epochs
+    if not recipe.keeps_phi:
+        return "no personal head: the method has none"
+    adapted = ""
+    if epochs and recipe.head_loss is not None:
+        adapted = f", then {epochs} epoch{'s' if epochs > 1 else ''} on the final backbone"
+    if untrained:
+        anew = recipe.phi_adds_up or not recipe.shares_psi
+        return f"never selected: started {'anew' if anew else 'from the global head'}" + adapted
+    if personal_round < final_round:
+        return f"last trained in round {personal_round} of {final_round}" + adapted
     return f"trained in the last round, {final_round}" + adapted

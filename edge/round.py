@@ -6,13 +6,13 @@ import torch
 from torch import Tensor
 
 from edge.device_data import DeviceData
-from edge.evaluate import features_of, measure
-from edge.first_head import first_head
+from edge.evaluate import held_out_features, measure
+from edge.personal import Personal
+from edge.starting import starting_point
 from edge.trainer import LocalModel, train_locally
-from shared.heads import Head
 from shared.messages import ClientFigures
 from shared.model import SharedModel, pack
-from shared.prediction import generic_head, personal_head
+from shared.prediction import generic_of, personal_of
 from shared.settings import SharedSettings
 from shared.tensors import Tensors
 
@@ -25,20 +25,20 @@ class RoundOutcome:
         delta: Change of every shared tensor, float32.
         num_examples: Images trained on.
         figures: The received model on the held-out images, before training.
-        phi: The personal head after the round.
+        personal: What the client keeps.
     """
 
     delta: Tensors
     num_examples: int
     figures: ClientFigures
-    phi: Head
+    personal: Personal
 
 
 def run_round(
     model: SharedModel,
     *,
     etf: Tensor,
-    phi: Head | None,
+    personal: Personal | None,
     data: DeviceData,
     settings: SharedSettings,
     round_number: int,
@@ -50,19 +50,19 @@ def run_round(
     Args:
         model: The round's shared model.
         etf: The frozen sparse ETF classifier S, (num_classes, feature_dim).
-        phi: The personal head after the client's last round, or None before its first.
+        personal: What the client kept of its last round, or None before its first.
         data: The device's images.
         settings: The federation's.
         round_number: Counted from 1.
         client: Seeds this client's draws.
         device: Where to train.
     """
-    own = phi
-    if own is None:
-        own = first_head(etf, bias=settings.method.bias, seed=settings.seed, client=client)
-    figures = measure_received(model, etf=etf, phi=own, data=data, settings=settings, device=device)
+    own = starting_point(model, etf=etf, settings=settings, client=client) if personal is None else personal
+    figures = ClientFigures(num_images=0)
+    if settings.report.received:
+        figures = measure_received(model, etf=etf, personal=own, data=data, settings=settings, device=device)
     trained = train_locally(
-        LocalModel(backbone=model.backbone, psi=model.psi, phi=own),
+        LocalModel(backbone=model.backbone, psi=model.psi, phi=own.phi, own=own.backbone),
         data.train,
         etf=etf,
         settings=settings,
@@ -76,7 +76,7 @@ def run_round(
         delta={name: after[name] - tensor for name, tensor in before.items()},
         num_examples=len(data.train),
         figures=figures,
-        phi=trained.phi,
+        personal=Personal(phi=trained.phi, backbone=trained.own),
     )
 
 
@@ -84,25 +84,16 @@ def measure_received(
     model: SharedModel,
     *,
     etf: Tensor,
-    phi: Head,
+    personal: Personal,
     data: DeviceData,
     settings: SharedSettings,
     device: torch.device,
 ) -> ClientFigures:
     """Return the received model's accuracy, generic and personal, on the held-out images."""
-    method = settings.method
-    personal = personal_head(
-        method.personal_rule,
-        method.mask,
-        etf=etf,
-        psi=model.psi,
-        phi=phi,
-        class_counts=data.train.class_counts(),
-        smoothing=method.prior_smoothing,
-    )
+    method, counts = settings.method, data.train.class_counts()
     return measure(
-        features_of(model.backbone, data.held_out, settings.model, device),
+        held_out_features(model, personal, data, settings, device),
         data.held_out.labels,
-        generic=generic_head(method.generic_rule, etf=etf, psi=model.psi),
-        personal=personal,
+        generic=generic_of(method, etf=etf, psi=model.psi),
+        personal=personal_of(method, etf=etf, psi=model.psi, phi=personal.phi, class_counts=counts),
     )

@@ -1,17 +1,18 @@
-"""FedLoGe's local training: the backbone against the frozen classifier, both heads on features it does not feel."""
+"""Local training: one engine for every method; the recipe says which losses move what."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
-from torch.nn import functional
 
 from edge.backbone_training import trainable_backbone, trained_state
 from edge.batches import epochs_of_batches
 from edge.head_training import parameters, trainable, trained
 from edge.precision import autocast
+from edge.proximal import pull_to
 from shared.heads import Head
 from shared.images import LabelledImages
+from shared.methods import LocalHeads, Phase, recipe_of
 from shared.prediction import log_prior
 from shared.seeds import derive_seed, seeded
 from shared.settings import MethodSettings, SharedSettings
@@ -20,17 +21,19 @@ from shared.tensors import Tensors
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class LocalModel:
-    """All that a client trains.
+    """All that a client may train.
 
     Attributes:
-        backbone: The backbone's parameters and buffers, float32 on the CPU.
-        psi: The auxiliary global head, shared after the round.
-        phi: The personal head; it stays on the device.
+        backbone: The shared backbone's parameters and buffers, float32 on the CPU.
+        psi: The global head, shared after the round; None where the method has none.
+        phi: The personal head; it stays on the device. None where the method has none.
+        own: The client's own backbone; it stays, too. None where the method has none.
     """
 
     backbone: Tensors
-    psi: Head
-    phi: Head
+    psi: Head | None = None
+    phi: Head | None = None
+    own: Tensors | None = None
 
 
 def train_locally(
@@ -43,23 +46,17 @@ def train_locally(
     client: str,
     device: torch.device,
 ) -> LocalModel:
-    """Train ``local_epochs`` epochs; the same arguments on the same machine and thread count give the same bytes.
+    """Run the recipe's phases; the same arguments on the same machine and thread count give the same bytes.
 
-    Per batch, with h = f(x) from before the step (paper, section 3; method's stage 1):
-
-    - CE(S h + log pi_k, y) moves the backbone only; S is frozen, pi_k are this client's own class frequencies, and
-      ``local_prior = false`` leaves them out.
-    - CE(psi stopgrad(h), y) moves psi only, CE(phi stopgrad(h), y) moves phi only.
-
-    No tensor is in two of the losses, so one backward pass of their sum and one SGD do what the authors' three do; its
-    momentum starts anew each call. A client with one image trains with BatchNorm's running statistics, which then stay
-    as they came: one image has no statistics. A client without images gets back what it gave.
+    Each phase is ``local_epochs`` epochs of one SGD over what it trains; its momentum starts anew, as in the authors'
+    code. A client with one image trains with BatchNorm's running statistics, which then stay as they came: one image
+    has no statistics. A client without images gets back what it gave.
 
     Args:
         model: What to start from; not changed.
         data: The client's training images.
         etf: S, (num_classes, feature_dim), float32.
-        settings: The federation's.
+        settings: The federation's; they name the method.
         round_number: Seeds the draws, with the client.
         client: Likewise.
         device: Where to train.
@@ -69,47 +66,88 @@ def train_locally(
     """
     if len(data) == 0:
         return model
-    purpose = (round_number, client)
-    backbone = trainable_backbone(model.backbone, settings, device, batch_statistics=len(data) > 1)
-    psi, phi = trainable(model.psi, device), trainable(model.phi, device)
-    frozen = frozen_head(etf, data.class_counts(), settings.method, device)
+    received = model
+    for number, phase in enumerate(recipe_of(settings.method).phases):
+        # The first phase draws under the round's own name; each further one under a name that says so.
+        purpose: tuple[str | int, ...] = (round_number, client) if number == 0 else (round_number, client, number)
+        model = _train_phase(
+            phase, model, data, received=received, etf=etf, settings=settings, purpose=purpose, device=device
+        )
+    return model
+
+
+def _train_phase(
+    phase: Phase,
+    model: LocalModel,
+    data: LabelledImages,
+    *,
+    received: LocalModel,
+    etf: Tensor,
+    settings: SharedSettings,
+    purpose: tuple[str | int, ...],
+    device: torch.device,
+) -> LocalModel:
+    """Train one phase's parts and return the model with them exchanged."""
+    start = model.own if phase.own_model and model.own is not None else model.backbone
+    backbone = trainable_backbone(start, settings, device, batch_statistics=len(data) > 1)
+    leaves: dict[str, Head] = {
+        name: trainable(head, device)
+        for name, head in (("psi", model.psi), ("phi", model.phi))
+        if head is not None and name in phase.trains
+    }
+    heads = local_heads(model, data.class_counts(), etf=etf, method=settings.method, device=device, leaves=leaves)
+    moved = list(backbone.parameters()) if "backbone" in phase.trains else []
+    training = settings.training
     optimizer = torch.optim.SGD(
-        [*backbone.parameters(), *parameters(psi), *parameters(phi)],
-        lr=settings.training.learning_rate,
-        momentum=settings.training.momentum,
-        weight_decay=settings.training.weight_decay,
+        [*moved, *(tensor for head in leaves.values() for tensor in parameters(head))],
+        lr=training.learning_rate,
+        momentum=training.momentum,
+        weight_decay=training.weight_decay,
     )
     with seeded(derive_seed(settings.seed, "layers", *purpose), device):
+        strength = settings.method.proximal if phase.own_model else 0.0
+        pull = pull_to(received.backbone, received.psi, backbone=backbone, head=leaves.get("phi"), strength=strength)
         for images, labels in epochs_of_batches(
-            data, settings=settings, epochs=settings.training.local_epochs, purpose=purpose, device=device
+            data, settings=settings, epochs=training.local_epochs, purpose=purpose, device=device
         ):
-            with autocast(settings.training, device):
+            with autocast(training, device), torch.set_grad_enabled("backbone" in phase.trains):
                 features = backbone(images)  # (B, feature_dim)
             optimizer.zero_grad()
-            local_loss(features.float(), labels, frozen=frozen, psi=psi, phi=phi).backward()
+            phase.loss(features.float(), labels, heads).backward()
+            if pull is not None:
+                pull()
             optimizer.step()
-    return LocalModel(backbone=trained_state(backbone), psi=trained(psi), phi=trained(phi))
+    return _exchanged(model, phase, trained_state(backbone), {name: trained(head) for name, head in leaves.items()})
 
 
-def frozen_head(etf: Tensor, class_counts: Tensor, method: MethodSettings, device: torch.device) -> Head:
-    """Return S with log pi_k for a bias, or without one where the method has no local prior."""
-    prior = log_prior(class_counts, method.prior_smoothing).to(device) if method.local_prior else None
-    return Head(weight=etf.to(device), bias=prior)
+def _exchanged(model: LocalModel, phase: Phase, backbone: Tensors, heads: dict[str, Head]) -> LocalModel:
+    """Return the model with what a phase trained; a backbone that only ran keeps its weights, its statistics move."""
+    changed = replace(model, own=backbone) if phase.own_model else replace(model, backbone=backbone)
+    return replace(changed, psi=heads.get("psi", changed.psi), phi=heads.get("phi", changed.phi))
 
 
-def local_loss(features: Tensor, labels: Tensor, *, frozen: Head, psi: Head, phi: Head) -> Tensor:
-    """Return the sum of the three losses.
+def local_heads(
+    model: LocalModel,
+    class_counts: Tensor,
+    *,
+    etf: Tensor,
+    method: MethodSettings,
+    device: torch.device,
+    leaves: dict[str, Head] | None = None,
+) -> LocalHeads:
+    """Return what losses read: the frozen classifier, the heads there are, and this client's log prior.
 
     Args:
-        features: h, (B, feature_dim), float32.
-        labels: y, (B,), int64.
-        frozen: S with log pi_k as its bias, which needs no gradient.
-        psi: The auxiliary global head.
-        phi: The personal head.
+        model: Its heads are read where ``leaves`` has none in their place.
+        class_counts: (num_classes,), int64, the client's training images.
+        etf: S, (num_classes, feature_dim).
+        method: Says whether there is a prior, and its smoothing.
+        device: Where the losses compute.
+        leaves: Heads that train.
     """
-    detached = features.detach()
-    return (
-        functional.cross_entropy(frozen.logits(features), labels)
-        + functional.cross_entropy(psi.logits(detached), labels)
-        + functional.cross_entropy(phi.logits(detached), labels)
-    )
+    named = {"etf": Head(weight=etf.to(device))}
+    for name, head in (("psi", model.psi), ("phi", model.phi)):
+        if head is not None:
+            named[name] = Head(weight=head.weight.to(device), bias=None if head.bias is None else head.bias.to(device))
+    prior = log_prior(class_counts, method.prior_smoothing).to(device) if method.local_prior else None
+    return LocalHeads(named=named | (leaves or {}), log_prior=prior)

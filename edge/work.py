@@ -11,8 +11,8 @@ from torch import Tensor
 
 from edge.device_data import DeviceData, load_device_data
 from edge.finish import Finished, finish
-from edge.head_file import load_head, store_head
 from edge.journal import Journal, TrainedRound
+from edge.personal import Personal, load_personal, store_personal
 from edge.round import run_round
 from shared.blobs import BlobStore
 from shared.errors import TransferError
@@ -57,9 +57,12 @@ class Work:
         """
         if self._data is None or settings != self._settings:
             torch.set_num_threads(settings.training.threads)
-            self._data = load_device_data(self.data_spec, settings, self.client)
+            self._data = self._load(settings)
             log.info("%d training and %d held-out images", len(self._data.train), len(self._data.held_out))
         self._settings, self._etf_blob = settings, etf_blob
+
+    def _load(self, settings: SharedSettings) -> DeviceData:
+        return load_device_data(self.data_spec, settings, self.client)
 
     def ready(self) -> bool:
         """Tell whether settings, images and the frozen classifier are here."""
@@ -80,7 +83,7 @@ class Work:
         outcome = run_round(
             self._model(task.model),
             etf=etf,
-            phi=None if before is None else load_head(before.phi_blob, self.heads),
+            personal=self._kept(before),
             data=data,
             settings=settings,
             round_number=task.round,
@@ -93,7 +96,7 @@ class Work:
             update_blob=self.blobs.put(encode(outcome.delta)),
             num_examples=outcome.num_examples,
             figures=msgspec.json.encode(outcome.figures).decode(),
-            phi_blob=store_head(outcome.phi, self.heads),
+            phi_blob=store_personal(outcome.personal, self.heads),
         )
         self.journal.record(trained)
         log.info("round %d: %d images, %.1f s", task.round, outcome.num_examples, time.monotonic() - started)
@@ -134,8 +137,8 @@ class Work:
         finished = finish(
             model,
             etf=etf,
-            phi=None if last is None else load_head(last.phi_blob, self.heads),
-            phi_round=0 if last is None else last.round_number,
+            personal=self._kept(last),
+            personal_round=0 if last is None else last.round_number,
             rounds_trained=self.journal.rounds_trained(),
             final_round=task.round,
             data=data,
@@ -152,11 +155,11 @@ class Work:
     ) -> FinalReport:
         from edge.publish import publish_personal  # noqa: PLC0415 - the exporter takes seconds to load
 
-        store_head(finished.phi, self.heads)
+        store_personal(finished.personal, self.heads)
         exported = publish_personal(
             self.state,
             settings=settings,
-            backbone=model.backbone,
+            backbone=model.backbone if finished.personal.backbone is None else finished.personal.backbone,
             head=finished.head,
             client=self.client,
             round_number=task.round,
@@ -173,6 +176,9 @@ class Work:
             onnx=exported,
             head_note=finished.head_note,
         )
+
+    def _kept(self, trained: TrainedRound | None) -> Personal | None:
+        return None if trained is None else load_personal(trained.phi_blob, self.heads)
 
     def _model(self, manifest: Manifest) -> SharedModel:
         return unpack(decode(self.blobs.get(manifest.blob)))

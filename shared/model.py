@@ -1,4 +1,4 @@
-"""The shared model of a round: backbone and auxiliary global head psi, packed under one set of names."""
+"""The shared model of a round: backbone and global head psi, packed under one set of names."""
 
 from dataclasses import dataclass
 
@@ -7,6 +7,7 @@ import torch
 from shared.backbones import build_backbone
 from shared.errors import TransferError
 from shared.heads import Head
+from shared.methods import recipe_of
 from shared.seeds import derive_seed
 from shared.settings import SharedSettings
 from shared.tensors import Tensors, shared_state, with_prefix, without_prefix
@@ -22,17 +23,21 @@ class SharedModel:
 
     Attributes:
         backbone: The backbone's parameters and buffers, float32 on the CPU.
-        psi: The auxiliary global head.
+        psi: The global head, or None where the method shares a backbone only.
     """
 
     backbone: Tensors
-    psi: Head
+    psi: Head | None
 
 
 def pack(model: SharedModel) -> Tensors:
     """Return the model as one set of named tensors."""
-    tensors = with_prefix(BACKBONE, model.backbone) | {PSI_WEIGHT: model.psi.weight}
-    return tensors if model.psi.bias is None else tensors | {PSI_BIAS: model.psi.bias}
+    tensors = with_prefix(BACKBONE, model.backbone)
+    if model.psi is not None:
+        tensors[PSI_WEIGHT] = model.psi.weight
+        if model.psi.bias is not None:
+            tensors[PSI_BIAS] = model.psi.bias
+    return tensors
 
 
 def unpack(tensors: Tensors) -> SharedModel:
@@ -43,9 +48,10 @@ def unpack(tensors: Tensors) -> SharedModel:
     """
     backbone = without_prefix(BACKBONE, tensors)
     heads = {name for name in tensors if not name.startswith(BACKBONE)}
-    if not backbone or PSI_WEIGHT not in heads or not heads <= {PSI_WEIGHT, PSI_BIAS}:
+    if not backbone or heads not in ({PSI_WEIGHT, PSI_BIAS}, {PSI_WEIGHT}, set()):
         raise TransferError(f"not a shared model: {len(backbone)} backbone tensors and {sorted(heads)}")
-    return SharedModel(backbone=backbone, psi=Head(weight=tensors[PSI_WEIGHT], bias=tensors.get(PSI_BIAS)))
+    psi = Head(weight=tensors[PSI_WEIGHT], bias=tensors.get(PSI_BIAS)) if heads else None
+    return SharedModel(backbone=backbone, psi=psi)
 
 
 def zero_head(num_classes: int, feature_dim: int, *, bias: bool) -> Head:
@@ -57,7 +63,7 @@ def zero_head(num_classes: int, feature_dim: int, *, bias: bool) -> Head:
 
 
 def initial_model(settings: SharedSettings) -> SharedModel:
-    """Return the model before round 1: a seeded backbone and a head of zeros.
+    """Return the model before round 1: a seeded backbone and, where the method has it, a global head of zeros.
 
     Raises:
         SettingsError: The backbone's name is unknown.
@@ -68,5 +74,7 @@ def initial_model(settings: SharedSettings) -> SharedModel:
         channels=settings.model.channels,
         seed=derive_seed(settings.seed, "backbone"),
     )
-    psi = zero_head(settings.num_classes, module.feature_dim, bias=settings.method.bias)
+    psi = None
+    if recipe_of(settings.method).shares_psi:
+        psi = zero_head(settings.num_classes, module.feature_dim, bias=settings.method.bias)
     return SharedModel(backbone=shared_state(module), psi=psi)

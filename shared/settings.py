@@ -12,11 +12,35 @@ Fraction: TypeAlias = Annotated[float, Meta(gt=0, le=1)]
 Rate: TypeAlias = Annotated[float, Meta(ge=0)]
 Seed: TypeAlias = Annotated[int, Meta(ge=-(2**63), le=2**63 - 1)]
 
+MethodName: TypeAlias = Literal[
+    "fedloge",
+    "fedloge-figure",
+    "fedloge-authors",
+    "fedavg",
+    "fedavg-prior",
+    "fedavg-heads",
+    "fedavg-heads-prior",
+    "fedrod",
+    "ditto",
+    "fedrep",
+]
+"""The methods of ``shared.methods``."""
+
 GenericRule: TypeAlias = Literal["etf", "psi", "realigned"]
 """Heads of the generic model: S, the auxiliary global head, or psi' of Eq. (6)."""
 
 PersonalRule: TypeAlias = Literal[
-    "etf+prior", "etf", "psi", "phi", "realigned", "realigned+phi", "realigned+psi", "psi+phi"
+    "etf+prior",
+    "etf",
+    "psi",
+    "phi",
+    "realigned",
+    "realigned+phi",
+    "realigned+psi",
+    "psi+phi",
+    "psi+prior",
+    "phi+prior",
+    "psi+phi+prior",
 ]
 """Heads of a personal model; ``realigned`` is phi' of Eq. (7), ``+`` adds logits."""
 
@@ -43,23 +67,24 @@ class ModelSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
 
 
 class MethodSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """FedLoGe's knobs; each default's reason stands in the README and in DECISIONS.md.
+    """The method and its knobs; each default's reason stands in the README and in DECISIONS.md.
 
     Attributes:
-        name: The method that is trained.
+        name: The method that is trained; a method's own defaults stand in ``shared/methods/``.
         gamma: Norm of every row of the frozen sparse ETF classifier; "auto" takes ``24 / sqrt(feature_dim)``, 3 for 64
             features, so that the logit scale does not depend on the backbone's width.
         sparsity: Share of zeros in each row (beta of the paper), lowered where exactness needs it.
-        local_prior: Add the client's log class frequencies to the logits of the backbone's loss.
+        local_prior: Add the client's log class frequencies to the logits of the loss.
         prior_smoothing: Images added to each class before its frequency is taken, so that no class is impossible.
         bias: Give the global and the personal head a bias, as the authors' code does.
         generic_rule: Heads of the generic model.
         personal_rule: Heads of each personal model.
         mask: Classes a personal model may answer.
         catch_up_epochs: Epochs a personal head trains on the frozen final backbone before its realignment.
+        proximal: Pull of a client's own model to the round's global one, Ditto's lambda.
     """
 
-    name: Literal["fedloge"] = "fedloge"
+    name: MethodName = "fedloge"
     gamma: Annotated[float, Meta(gt=0)] | Literal["auto"] = "auto"
     sparsity: Annotated[float, Meta(ge=0, lt=1)] = 0.6
     local_prior: bool = True
@@ -69,6 +94,7 @@ class MethodSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     personal_rule: PersonalRule = "etf+prior"
     mask: MaskRule = "none"
     catch_up_epochs: Natural = 1
+    proximal: Rate = 0.0
 
     def row_norm(self, feature_dim: int) -> float:
         """Return gamma for a backbone with ``feature_dim`` features."""
@@ -105,10 +131,12 @@ class ReportSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     """What an agent measures on its held-out images and reports, scalars only.
 
     Attributes:
+        received: Measure each round's model, before training it; what comes of it is figures only.
         alone: Also train a model on this device alone, with the same number of local epochs, to compare with.
         report_groups: Also report head, medium and tail accuracy; off by default: they tell more about the data.
     """
 
+    received: bool = True
     alone: bool = False
     report_groups: bool = False
 

@@ -74,7 +74,7 @@ class QuietWork(Work):
         self, task: FinishTask, settings: SharedSettings, model: SharedModel, finished: Finished, data: DeviceData
     ) -> FinalReport:
         del settings, model, data
-        edge.work.store_head(finished.phi, self.heads)
+        edge.work.store_personal(finished.personal, self.heads)
         return FinalReport(
             client=self.client,
             round=task.round,

@@ -22,7 +22,7 @@ def names(extra: str) -> set[str]:
 
 def test_a_device_carries_neither_the_database_nor_the_broker() -> None:
     carried = names("edge") | names("gpu") | {name_of(requirement) for requirement in PROJECT["dependencies"]}
-    assert not carried & {"sqlalchemy", "alembic", "amqtt", "scikit-learn"}
+    assert not carried & {"sqlalchemy", "alembic", "amqtt", "scikit-learn", "scipy", "torchmetrics"}
 
 
 def test_a_runtime_comes_only_with_the_extra_that_names_it() -> None:

@@ -2,12 +2,13 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeGuard, TypeVar
+from typing import Any, TypeGuard, TypeVar
 
 import numpy as np
 import torch
 
 from shared.data.batch_pickle import load_batch
+from shared.data.contents import contents
 from shared.data.splits import Splits
 from shared.errors import DataError
 from shared.images import LabelledImages
@@ -74,7 +75,7 @@ def _read(directory: Path, layout: _Layout) -> Splits:
     missing = [name for name in (*layout.train, layout.test, layout.meta) if not (folder / name).is_file()]
     if missing:
         raise DataError(
-            f"{folder} lacks {', '.join(missing)}",
+            f"{folder} lacks {', '.join(missing)}: {contents(folder)}",
             remedy=f"unpack the Python version of the data set so that DIR/{layout.folder}/{layout.test} exists",
         )
     names = load_batch(folder / layout.meta).get(layout.names_key)
@@ -102,12 +103,25 @@ def _batch(path: Path, layout: _Layout, class_names: tuple[str, ...]) -> Labelle
     labels, data = batch.get(layout.labels_key), batch.get("data")
     if not _is_list_of(labels, int) or not all(0 <= label < layout.num_classes for label in labels):
         wanted = f"labels from 0 to {layout.num_classes - 1} under {layout.labels_key!r}"
-        raise DataError(f"{path} holds no {wanted}", remedy=_REMEDY)
+        raise DataError(f"{path} holds no {wanted}: {_found(batch, layout.labels_key)}", remedy=_REMEDY)
     if not isinstance(data, np.ndarray) or data.shape != (len(labels), _PIXELS):
-        raise DataError(f"{path} holds no {len(labels)} rows of {_PIXELS} bytes under 'data'", remedy=_REMEDY)
+        wanted = f"{len(labels)} rows of {_PIXELS} bytes under 'data'"
+        raise DataError(f"{path} holds no {wanted}: {_found(batch, 'data')}", remedy=_REMEDY)
     images = torch.from_numpy(data).reshape(-1, 3, 32, 32)
     return LabelledImages(images=images, labels=torch.tensor(labels, dtype=torch.int64), class_names=class_names)
 
 
 def _is_list_of(value: object, kind: type[_Item]) -> TypeGuard[list[_Item]]:
     return isinstance(value, list) and len(value) > 0 and all(type(item) is kind for item in value)
+
+
+def _found(batch: dict[str, Any], key: str) -> str:
+    """Describe what a batch has under a key, or which keys it has."""
+    if key not in batch:
+        return f"found {', '.join(sorted(batch)) or 'nothing'}"
+    value = batch[key]
+    if isinstance(value, np.ndarray):
+        return f"found bytes of shape {value.shape}"
+    if _is_list_of(value, int):
+        return f"found {len(value)} from {min(value)} to {max(value)}"
+    return f"found a {type(value).__name__}{' of none' if value == [] else ''}"

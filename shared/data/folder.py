@@ -14,6 +14,9 @@ from shared.images import LabelledImages
 _FOREIGN = frozenset({".avif", ".gif", ".heic", ".jp2", ".tif", ".tiff"})
 """Images that are not read; passing over them in silence would lose a part of the data, or a whole class."""
 
+_SPLIT_NAMES = frozenset({"train", "training", "test", "testing", "val", "valid", "validation"})
+"""Names, in any case, of folders that hold a split: taken for classes, they would give every image a wrong label."""
+
 _LAYOUT = "DIR/<class>/*.png, or DIR/train/<class>/*.png and DIR/test/<class>/*.png (also .jpg, .jpeg, .bmp, .webp)"
 
 
@@ -31,7 +34,9 @@ def read_folder(
     """Read a folder of class sub-folders.
 
     ``DIR/train`` (and ``DIR/test``, where there is one with images) are the splits when ``train`` holds sub-folders and
-    no image itself; otherwise all of DIR is the train split, and ``train`` may be a class like any other. Classes are
+    no image itself; other folders with images beside them are refused, since they would be lost in silence. Otherwise
+    all of DIR is the train split, and ``train`` may be a class like any other. Splits by other names, such as ``Train``
+    or ``val``, are refused. Classes are
     the sub-folders that hold images, at any depth, sorted by name. Hidden files, and files that are no images by their
     name, are passed over.
 
@@ -84,6 +89,7 @@ def check_folder(directory: Path) -> None:
 def _list(directory: Path) -> tuple[_Listing, _Listing]:
     """Return the files of the train split, at least one, and of the test split."""
     splits = _holds_splits(directory)
+    _refuse_other_splits(directory, splits=splits)
     where = directory / "train" if splits else directory
     train, test = _listing(where), _listing(directory / "test") if splits else _Listing((), ())
     if not train.files:
@@ -92,11 +98,34 @@ def _list(directory: Path) -> tuple[_Listing, _Listing]:
 
 
 def _holds_splits(directory: Path) -> bool:
-    train = directory / "train"
-    if not train.is_dir():
+    return _holds_folders_only(directory / "train")
+
+
+def _holds_folders_only(directory: Path) -> bool:
+    """Tell whether there are sub-folders in a folder, and no images beside them."""
+    if not directory.is_dir():
         return False
-    entries = [entry for entry in train.iterdir() if not entry.name.startswith(".")]
+    entries = [entry for entry in directory.iterdir() if not entry.name.startswith(".")]
     return any(entry.is_dir() for entry in entries) and not any(_is_image(entry) for entry in entries)
+
+
+def _refuse_other_splits(directory: Path, *, splits: bool) -> None:
+    """Refuse folders whose images would be lost or would become a class of their own by mistake."""
+    folders = sorted(entry for entry in directory.iterdir() if entry.is_dir() and not entry.name.startswith("."))
+    if splits:
+        others = [folder for folder in folders if folder.name not in {"train", "test"} and _images(folder)]
+        if others:
+            raise DataError(
+                f"{directory} holds images in {others[0].name}/ beside train/, expected train/ and test/ only",
+                remedy="rename it to test, or move it away; a class named train may have no sub-folders",
+            )
+        return
+    named = [folder for folder in folders if folder.name.casefold() in _SPLIT_NAMES]
+    if named and named == folders and all(map(_holds_folders_only, named)) and any(map(_images, named)):
+        raise DataError(
+            f"{directory} holds splits named {', '.join(folder.name for folder in named)}, expected train and test",
+            remedy="rename them",
+        )
 
 
 def _listing(directory: Path) -> _Listing:

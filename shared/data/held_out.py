@@ -7,7 +7,7 @@ from shared.seeds import generator
 
 
 def held_out(
-    data: LabelledImages, *, share: float = 0.2, seed: int, client: str
+    data: LabelledImages, *, share: float = 0.2, seed: int, client: str, purpose: str = "held-out"
 ) -> tuple[LabelledImages, LabelledImages]:
     """Split images per class into those to train on and those held out.
 
@@ -19,11 +19,12 @@ def held_out(
         share: Part to hold out, 0 < share < 1.
         seed: The federation's root seed.
         client: Whose images these are: each client draws from a generator of its own.
+        purpose: What for: each purpose draws from generators of its own.
 
     Returns:
         Train and held-out part, in the order of ``data``; together they are ``data``.
     """
-    random = generator(seed, "held-out", client)
+    random = generator(seed, purpose, client)
     is_held_out = torch.zeros(len(data), dtype=torch.bool)
     for label in range(len(data.class_names)):
         members = (data.labels == label).nonzero().flatten()

@@ -13,6 +13,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from shared.data.contents import contents
 from shared.data.splits import Splits
 from shared.errors import DataError
 from shared.images import LabelledImages
@@ -31,6 +32,10 @@ CLASS_NAMES = (
 )
 
 _REMEDY = "put the four idx files of Fashion-MNIST there, plain or .gz, as their authors publish them"
+_MISSING = (
+    "expected DIR/{train,t10k}-{images-idx3,labels-idx1}-ubyte, plain or .gz, or the same in DIR/FashionMNIST/raw; "
+    "nothing is downloaded"
+)
 
 
 def read_fashion_mnist(directory: Path) -> Splits:
@@ -61,7 +66,7 @@ def _find(folder: Path, name: str) -> Path:
     for path in (folder / name, folder / f"{name}.gz"):
         if path.is_file():
             return path
-    raise DataError(f"{folder / name} is missing, also as .gz", remedy=_REMEDY)
+    raise DataError(f"{folder / name} is missing, also as .gz: {contents(folder)}", remedy=_MISSING)
 
 
 def read_idx(path: Path, *, axes: int) -> Tensor:
@@ -83,7 +88,10 @@ def read_idx(path: Path, *, axes: int) -> Tensor:
         raise DataError(f"{path} cannot be read: {cause}", remedy=_REMEDY) from cause
     header_bytes = 4 + 4 * axes
     if len(payload) < header_bytes or payload[:4] != bytes((0, 0, 8, axes)):
-        raise DataError(f"{path} is no idx file of unsigned bytes with {axes} axes", remedy=_REMEDY)
+        start = f"it begins with {payload[:4].hex(' ')}" if payload else "it is empty"
+        raise DataError(
+            f"{path} is no idx file of unsigned bytes with {axes} axes (00 00 08 0{axes}): {start}", remedy=_REMEDY
+        )
     shape = struct.unpack(f">{axes}I", payload[4:header_bytes])
     if len(payload) - header_bytes != math.prod(shape):
         found = len(payload) - header_bytes

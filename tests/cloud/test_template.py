@@ -113,7 +113,7 @@ def test_a_key_that_takes_some_words_only_lists_them() -> None:
     text = render(FederationFile(federation="demo", class_names=("cat", "dog")))
     unwrapped = text.replace("\n# ", " ")
     assert 'One of: "none", "train-histogram".' in unwrapped
-    assert 'One of: "etf+prior", "etf", "psi", "phi", "realigned", "realigned+phi", "realigned+psi", "psi+phi".' in (
+    assert 'One of: "etf+prior", "etf", "psi", "phi", "realigned", "realigned+phi", "realigned+psi", "psi+phi",' in (
         unwrapped
     )
     assert tomllib.loads(text)["method"]["mask"] == "none"

@@ -64,6 +64,8 @@ def tensors_of(model: LocalModel) -> dict[str, torch.Tensor]:
     """Every tensor of a local model under one name each."""
     named = {f"backbone.{name}": tensor for name, tensor in model.backbone.items()}
     for name, head in (("psi", model.psi), ("phi", model.phi)):
+        if head is None:
+            continue
         named[f"{name}.weight"] = head.weight
         if head.bias is not None:
             named[f"{name}.bias"] = head.bias

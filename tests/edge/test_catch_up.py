@@ -4,16 +4,44 @@ import torch
 from torch.nn import functional
 
 from edge.catch_up import catch_up
+from edge.personal import Personal
+from edge.trainer import LocalModel
 from shared.backbones import build_backbone
 from shared.features import extract_features
 from shared.heads import Head
+from shared.images import LabelledImages
+from shared.model import SharedModel
 from shared.seeds import generator
-from shared.settings import TrainingSettings
+from shared.settings import SharedSettings, TrainingSettings
 from shared.tensors import load_shared_state
-from tests.edge.samples import CPU, labelled_images, local_model, shared_settings
+from tests.edge.samples import CPU, frame, labelled_images, local_model, shared_settings
 from tests.shared.draws import global_random_state_untouched
 
 LABELS = [0, 0, 0, 1, 1, 2, 0, 0, 1]
+
+
+def caught_up(
+    phi: Head,
+    model: LocalModel,
+    data: LabelledImages,
+    *,
+    settings: SharedSettings,
+    epochs: int,
+    client: str,
+    device: torch.device,
+) -> Head:
+    got = catch_up(
+        Personal(phi=phi),
+        SharedModel(backbone=model.backbone, psi=model.psi),
+        data,
+        etf=frame(settings),
+        settings=settings,
+        epochs=epochs,
+        client=client,
+        device=device,
+    )
+    assert got.phi is not None
+    return got.phi
 
 
 def test_it_is_sgd_on_the_heads_own_loss_over_the_final_backbones_features() -> None:
@@ -21,7 +49,7 @@ def test_it_is_sgd_on_the_heads_own_loss_over_the_final_backbones_features() -> 
     settings = shared_settings(training=training)
     model, data = local_model(settings, bias=True), labelled_images(LABELS)
     with global_random_state_untouched():
-        got = catch_up(model.phi, model.backbone, data, settings=settings, epochs=3, client="a", device=CPU)
+        got = caught_up(model.phi, model, data, settings=settings, epochs=3, client="a", device=CPU)
     module = build_backbone("resnet8", image_size=8, channels=3, seed=0)
     load_shared_state(module, model.backbone)
     features = extract_features(module, data.images, settings.model, device=CPU)
@@ -46,7 +74,7 @@ def test_nothing_given_is_changed_and_the_same_comes_out_twice() -> None:
     before = model.phi.weight.clone()
     kept = {name: tensor.clone() for name, tensor in model.backbone.items()}
     first, second = (
-        catch_up(model.phi, model.backbone, data, settings=settings, epochs=2, client="a", device=CPU) for _ in range(2)
+        caught_up(model.phi, model, data, settings=settings, epochs=2, client="a", device=CPU) for _ in range(2)
     )
     assert torch.equal(first.weight, second.weight)
     assert torch.equal(model.phi.weight, before)
@@ -59,7 +87,7 @@ def test_no_epochs_or_no_images_leave_the_head_as_it_is() -> None:
     model = local_model(settings)
     for labels, epochs in ((LABELS, 0), ([], 3)):
         data = labelled_images(labels)
-        got = catch_up(model.phi, model.backbone, data, settings=settings, epochs=epochs, client="a", device=CPU)
+        got = caught_up(model.phi, model, data, settings=settings, epochs=epochs, client="a", device=CPU)
         assert torch.equal(got.weight, model.phi.weight)
 
 
@@ -67,5 +95,5 @@ def test_one_image_is_enough() -> None:
     settings = shared_settings()
     model = local_model(settings)
     start = Head(weight=torch.zeros_like(model.phi.weight))
-    got = catch_up(start, model.backbone, labelled_images([2]), settings=settings, epochs=1, client="a", device=CPU)
+    got = caught_up(start, model, labelled_images([2]), settings=settings, epochs=1, client="a", device=CPU)
     assert int(got.weight.norm(dim=1).argmax()) == 2

@@ -36,11 +36,14 @@ def test_no_value_of_the_head_after_the_first_round_is_in_the_update(bias: bool)
     outcome = run_round(
         initial_model(settings),
         etf=ETF,
-        phi=None,
+        personal=None,
         data=DeviceData(train=data, held_out=data),
         settings=settings,
         round_number=1,
         client="ana",
         device=torch.device("cpu"),
     )
-    assert set(outcome.phi.weight.flatten().tolist()).isdisjoint(outcome.delta["psi.weight"].flatten().tolist())
+    assert outcome.personal.phi is not None
+    assert set(outcome.personal.phi.weight.flatten().tolist()).isdisjoint(
+        outcome.delta["psi.weight"].flatten().tolist()
+    )

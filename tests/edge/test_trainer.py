@@ -1,12 +1,16 @@
 """What local training may touch, what it must not, and that it repeats."""
 
 import copy
+from collections.abc import Iterator
+from typing import Any
 
 import pytest
 import torch
 
-from edge.trainer import LocalModel, frozen_head, local_loss, train_locally
+import edge.trainer
+from edge.trainer import LocalModel, local_heads, train_locally
 from shared.heads import Head
+from shared.methods import LocalHeads, fedloge
 from shared.settings import MethodSettings, SharedSettings, TrainingSettings
 from tests.edge.samples import (
     CPU,
@@ -41,6 +45,15 @@ def trained(
     )
 
 
+def head(there: Head | None) -> Head:
+    assert there is not None
+    return there
+
+
+def weight(there: Head | None) -> torch.Tensor:
+    return head(there).weight
+
+
 def test_each_loss_moves_its_own_part_and_no_other() -> None:
     features = torch.rand(5, 64, requires_grad=True)
     labels = torch.tensor([0, 1, 2, 3, 0])
@@ -48,10 +61,10 @@ def test_each_loss_moves_its_own_part_and_no_other() -> None:
         name: Head(weight=torch.randn(4, 64, requires_grad=True), bias=torch.randn(4, requires_grad=True))
         for name in ("psi", "phi")
     }
-    etf = Head(weight=torch.randn(4, 64), bias=torch.randn(4))
-    local_loss(features, labels, frozen=etf, **heads).backward()
+    etf, log_prior = Head(weight=torch.randn(4, 64)), torch.randn(4)
+    fedloge.local_loss(features, labels, LocalHeads(named={"etf": etf, **heads}, log_prior=log_prior)).backward()
     alone = features.detach().clone().requires_grad_()
-    torch.nn.functional.cross_entropy(etf.logits(alone), labels).backward()
+    torch.nn.functional.cross_entropy(etf.logits(alone) + log_prior, labels).backward()
     assert features.grad is not None
     assert alone.grad is not None
     assert torch.equal(features.grad, alone.grad)
@@ -69,18 +82,18 @@ def test_the_heads_do_not_touch_the_backbone() -> None:
     settings = shared_settings()
     model = local_model(settings)
     other = LocalModel(
-        backbone=model.backbone, psi=Head(weight=-3 * model.psi.weight), phi=Head(weight=model.phi.weight.flip(0))
+        backbone=model.backbone, psi=Head(weight=-3 * weight(model.psi)), phi=Head(weight=weight(model.phi).flip(0))
     )
     first, second = trained(settings, model), trained(settings, other)
     assert all(torch.equal(first.backbone[name], second.backbone[name]) for name in first.backbone)
-    assert not torch.equal(first.psi.weight, second.psi.weight)
+    assert not torch.equal(weight(first.psi), weight(second.psi))
 
 
 def test_the_personal_head_does_not_touch_the_global_one() -> None:
     settings = shared_settings()
     model = local_model(settings)
-    other = LocalModel(backbone=model.backbone, psi=model.psi, phi=Head(weight=torch.zeros_like(model.phi.weight)))
-    assert torch.equal(trained(settings, model).psi.weight, trained(settings, other).psi.weight)
+    other = LocalModel(backbone=model.backbone, psi=model.psi, phi=Head(weight=torch.zeros_like(weight(model.phi))))
+    assert torch.equal(weight(trained(settings, model).psi), weight(trained(settings, other).psi))
 
 
 def test_nothing_given_is_changed() -> None:
@@ -129,7 +142,7 @@ def test_bf16_is_near_fp32_and_not_the_same() -> None:
     fp32 = trained(shared_settings(training=TrainingSettings(batch_size=4, precision="fp32", local_epochs=1)))
     bf16 = trained(shared_settings(training=TrainingSettings(batch_size=4, precision="bf16", local_epochs=1)))
     assert not same_bytes(fp32, bf16)
-    assert float((fp32.psi.weight - bf16.psi.weight).abs().max()) < 0.05
+    assert float((weight(fp32.psi) - weight(bf16.psi)).abs().max()) < 0.05
 
 
 @pytest.mark.parametrize("labels", [[2], [0, 1], [3, 3, 3], [1] * 5, [0, 1, 2, 3, 0]])
@@ -139,8 +152,8 @@ def test_fewer_images_than_a_batch_and_a_single_class_take_part(labels: list[int
     got = trained(settings, model, labels=labels)
     for name, tensor in tensors_of(got).items():
         assert bool(torch.isfinite(tensor).all()), name
-    assert not torch.equal(got.psi.weight, model.psi.weight)
-    assert not torch.equal(got.phi.weight, model.phi.weight)
+    assert not torch.equal(weight(got.psi), weight(model.psi))
+    assert not torch.equal(weight(got.phi), weight(model.phi))
     moved = [name for name in got.backbone if not torch.equal(got.backbone[name], model.backbone[name])]
     assert moved
 
@@ -169,13 +182,12 @@ def test_no_images_give_back_what_came() -> None:
     assert same_bytes(trained(settings, model, labels=[]), model)
 
 
-def test_the_frozen_head_has_the_prior_of_this_client_or_none() -> None:
-    etf = torch.ones(4, 64)
-    counts = torch.tensor([8, 2, 0, 0])
-    bias = frozen_head(etf, counts, MethodSettings(prior_smoothing=0.5), CPU).bias
-    assert bias is not None
-    assert torch.allclose(bias.exp(), torch.tensor([8.5, 2.5, 0.5, 0.5]) / 12)
-    assert frozen_head(etf, counts, MethodSettings(local_prior=False), CPU).bias is None
+def test_losses_read_the_prior_of_this_client_or_none() -> None:
+    model, etf, counts = LocalModel(backbone={}), torch.ones(4, 64), torch.tensor([8, 2, 0, 0])
+    prior = local_heads(model, counts, etf=etf, method=MethodSettings(prior_smoothing=0.5), device=CPU).log_prior
+    assert prior is not None
+    assert torch.allclose(prior.exp(), torch.tensor([8.5, 2.5, 0.5, 0.5]) / 12)
+    assert local_heads(model, counts, etf=etf, method=MethodSettings(local_prior=False), device=CPU).log_prior is None
 
 
 def test_training_learns() -> None:
@@ -195,7 +207,7 @@ def error(model: LocalModel, settings: SharedSettings, images: torch.Tensor, lab
 
     module = build_backbone("resnet8", image_size=8, channels=3, seed=0)
     load_shared_state(module, model.backbone)
-    logits = model.psi.logits(extract_features(module, images, settings.model, device=CPU))
+    logits = head(model.psi).logits(extract_features(module, images, settings.model, device=CPU))
     return float(torch.nn.functional.cross_entropy(logits, labels))
 
 
@@ -211,3 +223,29 @@ def test_cuda_agrees_with_the_cpu_in_fp32() -> None:
     )
     for name, tensor in tensors_of(cpu).items():
         assert torch.allclose(tensors_of(cuda)[name], tensor, atol=1e-2), name
+
+
+@pytest.mark.cuda
+def test_an_epoch_on_cuda_never_waits_for_the_device(monkeypatch: pytest.MonkeyPatch) -> None:
+    if not torch.cuda.is_available():
+        pytest.skip("no CUDA device")
+    whole = edge.trainer.epochs_of_batches
+
+    def watched(*arguments: Any, **options: Any) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
+        torch.cuda.set_sync_debug_mode("error")  # from the first batch to the end of the last step
+        try:
+            yield from whole(*arguments, **options)
+        finally:
+            torch.cuda.set_sync_debug_mode("default")
+
+    monkeypatch.setattr(edge.trainer, "epochs_of_batches", watched)
+    settings = shared_settings(training=TrainingSettings(batch_size=4, local_epochs=1, crop_padding=2))
+    train_locally(
+        local_model(settings),
+        labelled_images(LABELS),
+        etf=frame(settings),
+        settings=settings,
+        round_number=1,
+        client="a",
+        device=torch.device("cuda"),
+    )

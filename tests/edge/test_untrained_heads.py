@@ -5,7 +5,7 @@ import msgspec
 import torch
 
 from cloud.settings import ParticipationSettings
-from edge.head_file import load_head
+from edge.personal import load_personal
 from shared.blobs import BlobStore
 from shared.model import unpack
 from shared.settings import MethodSettings
@@ -58,7 +58,8 @@ def note_of(simulation: Simulation, client: str) -> str:
 def starts_from_psi(simulation: Simulation, client: str) -> bool:
     """Tell whether the device's head is the final model's psi, value for value."""
     shared = decode(BlobStore(simulation.paths.blobs).get(simulation.store.last_committed().blob))
-    psi = unpack(shared).psi.weight
+    psi = unpack(shared).psi.weight  # type: ignore[union-attr]
     heads = BlobStore(simulation.state(client) / "heads")
     (blob,) = [path.name for path in heads.folder.iterdir()]
-    return torch.equal(load_head(blob, heads).weight, psi)
+    kept = load_personal(blob, heads).phi
+    return kept is not None and torch.equal(kept.weight, psi)

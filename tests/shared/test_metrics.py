@@ -3,7 +3,16 @@
 import pytest
 import torch
 
-from shared.metrics import accuracy, class_groups, group_accuracy, per_class_accuracy, spread_over_clients
+from shared.metrics import (
+    Hurt,
+    accuracy,
+    balanced_accuracy,
+    class_groups,
+    group_accuracy,
+    hurt_clients,
+    per_class_accuracy,
+    spread_over_clients,
+)
 
 LABELS = torch.tensor([0, 0, 0, 1, 1, 3])
 ANSWERS = torch.tensor([0, 0, 1, 1, 2, 3])
@@ -62,3 +71,38 @@ def test_of_few_clients_the_worst_decile_is_the_worst_one() -> None:
 def test_a_spread_over_nobody_is_refused() -> None:
     with pytest.raises(ValueError, match="no client"):
         spread_over_clients([])
+
+
+def test_every_class_counts_alike_in_the_balanced_accuracy() -> None:
+    assert balanced_accuracy(LOGITS, LABELS) == pytest.approx((2 / 3 + 1 / 2 + 1) / 3)
+    from sklearn.metrics import balanced_accuracy_score
+
+    draws = torch.Generator().manual_seed(0)
+    logits, labels = torch.randn(300, 6, generator=draws), torch.randint(5, (300,), generator=draws)
+    logits[:, 5] = -9.0
+    expected = balanced_accuracy_score(labels.numpy(), logits.argmax(1).numpy())
+    assert balanced_accuracy(logits, labels) == pytest.approx(expected)
+    with pytest.raises(ValueError, match="no image"):
+        balanced_accuracy(torch.zeros(0, 4), torch.zeros(0, dtype=torch.int64))
+
+
+def test_the_usual_groups_are_cut_above_a_hundred_and_below_twenty_images() -> None:
+    counts = torch.tensor([5000, 101, 100, 20, 19, 0])
+    assert class_groups(counts, "counts") == ["head", "head", "medium", "medium", "tail", "tail"]
+    assert class_groups(counts, "shares") == class_groups(counts) == ["head", *["tail"] * 5]
+
+
+def test_the_clients_that_personalisation_hurts_are_named_with_their_loss_the_worst_first() -> None:
+    generic = {"a": 0.5, "b": 0.75, "c": 0.5, "d": 0.25, "e": 1.0}
+    personal = {"a": 0.25, "b": 0.25, "c": 0.5, "d": 1.0, "e": 0.75}
+    assert hurt_clients(generic, personal) == (
+        Hurt(client="b", loss=0.5),
+        Hurt(client="a", loss=0.25),
+        Hurt(client="e", loss=0.25),
+    )
+    assert hurt_clients({}, {}) == ()
+
+
+def test_a_client_measured_for_one_model_only_is_refused() -> None:
+    with pytest.raises(ValueError, match=r"one model only: \['b'\]"):
+        hurt_clients({"a": 0.5, "b": 0.5}, {"a": 0.5})

@@ -50,6 +50,9 @@ def test_every_personal_rule_adds_the_logits_of_its_parts(psi: Head, phi: Head) 
         "realigned+phi": realigned.logits(FEATURES) + phi.logits(FEATURES),
         "realigned+psi": realigned.logits(FEATURES) + psi.logits(FEATURES),
         "psi+phi": psi.logits(FEATURES) + phi.logits(FEATURES),
+        "psi+prior": psi.logits(FEATURES) + log_prior(COUNTS, 0.1),
+        "phi+prior": phi.logits(FEATURES) + log_prior(COUNTS, 0.1),
+        "psi+phi+prior": psi.logits(FEATURES) + phi.logits(FEATURES) + log_prior(COUNTS, 0.1),
     }
     assert expected.keys() == set(get_args(PersonalRule))
     for rule in get_args(PersonalRule):

@@ -1,10 +1,14 @@
 """A data set dealt to the clients of a federation."""
 
+import hashlib
+
+import pytest
 import torch
 
 from shared.data.splits import Splits
 from shared.images import LabelledImages
-from shared.shards import balanced, deal
+from shared.protocol import Protocol
+from shared.shards import Shards, balanced, deal
 from tests.shared.draws import global_random_state_untouched
 
 
@@ -77,3 +81,85 @@ def test_the_same_seed_deals_the_same_images_and_another_seed_others() -> None:
         ]
     assert dealt[0] == dealt[1]
     assert dealt[0] != dealt[2]
+
+
+TRAIN, TEST = numbered([80] * 5), numbered([30] * 5, first=1000)
+PAPER, POOL = Protocol(), Protocol(measured_on="validation", pool_share=0.25)
+
+
+def dealt(protocol: Protocol, *, test: LabelledImages | None = TEST, alpha: float = 0.3) -> Shards:
+    return deal(splits(TRAIN, test), clients=CLIENTS, imbalance_factor=10, alpha=alpha, seed=3, protocol=protocol)
+
+
+@pytest.mark.parametrize("protocol", [PAPER, POOL, Protocol(validation_share=0.2, new_class_share=0.3)])
+def test_indices_find_the_same_images_in_one_pass_over_the_test(protocol: Protocol) -> None:
+    shards = dealt(protocol)
+    whole = numbers(shards.test)
+    assert numbers(shards.evaluation) == [whole[index] for index in shards.evaluation_indices.tolist()]
+    for client in shards.clients:
+        assert numbers(client.test) == [whole[index] for index in client.test_indices.tolist()]
+        assert client.test_indices.tolist() == sorted(set(client.test_indices.tolist()))
+
+
+@pytest.mark.parametrize("test", [TEST, None])
+def test_a_study_on_the_validation_pool_touches_no_test_image(test: LabelledImages | None) -> None:
+    on_test, on_pool = dealt(PAPER, test=test), dealt(POOL, test=test)
+    tested = set(numbers(on_test.test))
+    pool = set(numbers(on_pool.test))
+    trained = {number for client in on_pool.clients for number in numbers(client.train)}
+    assert pool
+    assert not tested & (pool | trained)
+    assert not pool & trained
+    assert all(set(numbers(client.test)) <= pool for client in on_pool.clients)
+    assert on_pool.test.class_counts().tolist() == [20 if test is not None else 16] * 5
+    assert set(numbers(on_pool.evaluation)) <= pool
+
+
+def test_the_pool_is_held_back_before_the_tail_is_drawn() -> None:
+    # 60 of 80 images are left of the largest class; the tail keeps a tenth of that, and its pool is as large as any
+    assert dealt(POOL).class_counts.tolist() == [60, 33, 18, 10, 6]
+
+
+def test_no_option_moves_the_draws_of_another() -> None:
+    plain, both = dealt(PAPER), dealt(Protocol(validation_share=0.2, new_class_share=0.3))
+    assert plain.class_counts.equal(both.class_counts)
+    for client, other in zip(plain.clients, both.clients, strict=True):
+        assert sorted(numbers(client.train)) == sorted(numbers(other.train) + numbers(other.validation))
+        assert [n for n, new in zip(numbers(other.test), other.is_new().tolist(), strict=True) if not new] == numbers(
+            client.test
+        )
+        assert client.validation is None
+
+
+def test_a_validation_split_leaves_every_class_to_train_on() -> None:
+    shards = dealt(Protocol(validation_share=0.5))
+    for client, plain in zip(shards.clients, dealt(PAPER).clients, strict=True):
+        assert ((client.train.class_counts() > 0) == (plain.train.class_counts() > 0)).all()
+        assert len(client.validation) > 0
+
+
+def test_the_clients_without_new_classes_are_named() -> None:
+    shards = dealt(Protocol(new_class_share=0.2), alpha=0.5)
+    have_all = [client.client for client in shards.clients if bool((client.train.class_counts() > 0).all())]
+    assert list(shards.without_new_classes()) == have_all
+    assert 0 < len(have_all) < len(CLIENTS)
+    for client in shards.clients:
+        new = int(client.is_new().sum())
+        assert new == (0 if client.client in have_all else round((len(client.test) - new) / 4))
+
+
+def test_what_is_dealt_by_default_has_not_changed() -> None:
+    """Golden: numbers from before the protocol existed; a draw that moves changes every recorded digest."""
+    shards = deal(
+        splits(numbered([60] * 4), numbered([20, 20, 20, 15], first=1000)),
+        clients=CLIENTS,
+        imbalance_factor=10,
+        alpha=0.5,
+        seed=0,
+    )
+    text = repr(
+        [[numbers(client.train), numbers(client.test)] for client in shards.clients] + [numbers(shards.evaluation)]
+    )
+    assert (
+        hashlib.sha256(text.encode()).hexdigest() == "72fbb737ea49108f0d6b013a865a6e8ccdb43c60ed0de85b587b4ac45b0a12b8"
+    )

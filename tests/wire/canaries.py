@@ -7,7 +7,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from edge.head_file import load_head
+from edge.personal import load_personal
 from edge.publish import BUNDLE
 from export.bundle import read_bundle
 from shared.blobs import BlobStore
@@ -40,7 +40,8 @@ def head_needles(state: Path, *, public: Iterable[Tensor]) -> list[Needle]:
         public: Tensors the whole federation knows, which a personal model may hold, too.
     """
     store = BlobStore(state / "heads")
-    heads = [("head", load_head(path.name, store).weight) for path in store.folder.iterdir()]
+    kept = [load_personal(path.name, store).phi for path in store.folder.iterdir()]
+    heads = [("head", phi.weight) for phi in kept if phi is not None]
     assert heads, f"no head in {store.folder}"
     if (state / BUNDLE).exists():
         personal = read_bundle(state / BUNDLE).head

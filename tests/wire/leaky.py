@@ -4,8 +4,8 @@ import dataclasses
 
 from edge.device_data import DeviceData
 from edge.finish import Finished
-from edge.head_file import load_head
 from edge.journal import TrainedRound
+from edge.personal import load_personal
 from shared.images import normalise
 from shared.messages import FinalReport, FinishTask, TrainTask
 from shared.model import SharedModel
@@ -25,7 +25,9 @@ class LeakyWork(QuietWork):
         if task.round != LEAKS_IN_ROUND:
             return trained
         settings, data, _ = self._ready()
-        phi = load_head(trained.phi_blob, self.heads).weight
+        kept = load_personal(trained.phi_blob, self.heads).phi
+        assert kept is not None
+        phi = kept.weight
         secrets = {
             "fp32": phi,
             "fp16": phi.half(),

@@ -134,13 +134,19 @@ def test_an_array_of_objects_is_refused(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("batch", "message"),
     [
-        ({"labels": [0, 1, 2, 10], "data": np.zeros((4, 3072), np.uint8)}, "no labels from 0 to 9"),
+        (
+            {"labels": [0, 1, 2, 10], "data": np.zeros((4, 3072), np.uint8)},
+            "no labels from 0 to 9 under 'labels': found 4 from 0 to 10",
+        ),
         ({"labels": [0, 1, 2, -1], "data": np.zeros((4, 3072), np.uint8)}, "no labels from 0 to 9"),
-        ({"labels": [], "data": np.zeros((1, 3072), np.uint8)}, "no labels"),
-        ({"fine_labels": [0], "data": np.zeros((1, 3072), np.uint8)}, "no labels"),
+        ({"labels": [], "data": np.zeros((1, 3072), np.uint8)}, "no labels .*: found a list of none"),
+        ({"fine_labels": [0], "data": np.zeros((1, 3072), np.uint8)}, "no labels .*: found data, fine_labels"),
         ({"labels": [0, 1, 2], "data": np.zeros((4, 3072), np.uint8)}, "no 3 rows of 3072 bytes"),
-        ({"labels": [0], "data": np.zeros((1, 3071), np.uint8)}, "no 1 rows of 3072 bytes"),
-        ({"labels": [0], "data": [[0] * 3072]}, "no 1 rows of 3072 bytes"),
+        (
+            {"labels": [0], "data": np.zeros((1, 3071), np.uint8)},
+            r"no 1 rows of 3072 bytes .*: found bytes of shape \(1, 3071\)",
+        ),
+        ({"labels": [0], "data": [[0] * 3072]}, "no 1 rows of 3072 bytes .*: found a list"),
         ({"labels": [0]}, "no 1 rows of 3072 bytes"),
         ([1, 2], "holds no dictionary"),
         ({1: 2}, "holds no dictionary"),
@@ -161,6 +167,14 @@ def test_missing_files_are_named(tmp_path: Path) -> None:
     (tmp_path / "batches.meta").unlink()
     with pytest.raises(DataError, match=r"lacks data_batch_2, batches\.meta"):
         read(f"cifar10:{tmp_path}")
+
+
+def test_files_that_are_missing_are_named_with_what_is_there_instead(tmp_path: Path) -> None:
+    (tmp_path / "cifar-10-python.tar.gz").write_bytes(b"")
+    (tmp_path / "cifar-10-batches-bin").mkdir()
+    with pytest.raises(DataError, match=r"lacks .*: found cifar-10-batches-bin/, cifar-10-python\.tar\.gz") as error:
+        read(f"cifar10:{tmp_path}")
+    assert "DIR/cifar-10-batches-py/test_batch" in error.value.remedy
 
 
 def test_a_meta_file_without_the_names_is_refused(tmp_path: Path) -> None:

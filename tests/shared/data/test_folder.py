@@ -178,3 +178,28 @@ def test_a_folder_that_may_not_be_listed_is_an_error_not_an_empty_class(
     monkeypatch.setattr(os, "scandir", refuse)
     with pytest.raises(DataError, match=r"cannot be read.*Permission denied"):
         read(f"folder:{tmp_path}")
+
+
+@pytest.mark.parametrize("other", ["val", "extra"])
+def test_images_beside_the_two_splits_are_not_lost_in_silence(tmp_path: Path, other: str) -> None:
+    flowers(tmp_path, "train")
+    (tmp_path / "notes").mkdir()
+    assert len(read(f"folder:{tmp_path}").train) == 6
+    write(tmp_path / other / "rose" / "a.png")
+    with pytest.raises(DataError, match=rf"holds images in {other}/ beside train/, expected train/ and test/ only"):
+        read(f"folder:{tmp_path}")
+
+
+@pytest.mark.parametrize("names", [("Train", "Test"), ("training", "validation"), ("test",)])
+def test_splits_by_other_names_do_not_become_classes(tmp_path: Path, names: tuple[str, ...]) -> None:
+    for name in names:
+        flowers(tmp_path, name)
+    with pytest.raises(DataError, match=r"holds splits named .*, expected train and test") as error:
+        read(f"folder:{tmp_path}")
+    assert all(name in error.value.message for name in names)
+
+
+def test_a_class_may_be_named_like_a_split_where_others_are_not(tmp_path: Path) -> None:
+    for name in ("test/left", "test/right", "rose"):
+        write(tmp_path / name / "a.png")
+    assert read(f"folder:{tmp_path}").class_names == ("rose", "test")

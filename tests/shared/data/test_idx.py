@@ -55,11 +55,35 @@ def test_a_missing_file_is_named(tmp_path: Path) -> None:
         read(f"fashion-mnist:{tmp_path}")
 
 
+def test_a_folder_of_something_else_is_described(tmp_path: Path) -> None:
+    for name in ("a", "b", "c", "d", "e", "f", "g"):
+        (tmp_path / name).mkdir()
+    with pytest.raises(DataError, match=r"is missing, also as \.gz: found a/, b/, c/, d/, e/, f/ and 1 more") as error:
+        read(f"fashion-mnist:{tmp_path}")
+    assert "DIR/FashionMNIST/raw" in error.value.remedy
+
+
+REAL = Path("/usr/share/datasets/fashion-mnist")
+
+
+@pytest.mark.skipif(not REAL.is_dir(), reason="Debian's package dataset-fashion-mnist is not installed")
+def test_the_real_files_are_read() -> None:
+    splits = read(f"fashion-mnist:{REAL}")
+    assert splits.train.class_counts().tolist() == [6000] * 10
+    assert splits.test.class_counts().tolist() == [1000] * 10
+    assert splits.train.labels[:6].tolist() == [9, 0, 0, 3, 0, 2]  # as everybody's first look at the data set shows
+    assert float(splits.train.images.float().mean()) / 255 == pytest.approx(0.2860, abs=1e-4)  # the published mean
+
+
 @pytest.mark.parametrize(
     ("name", "payload", "message"),
     [
-        ("train-images-idx3-ubyte", b"", "no idx file"),
-        ("train-images-idx3-ubyte", idx(np.zeros(20, np.uint8)), "no idx file of unsigned bytes with 3 axes"),
+        ("train-images-idx3-ubyte", b"", "no idx file .*: it is empty"),
+        (
+            "train-images-idx3-ubyte",
+            idx(np.zeros(20, np.uint8)),
+            r"no idx file of unsigned bytes with 3 axes \(00 00 08 03\): it begins with 00 00 08 01",
+        ),
         (
             "train-images-idx3-ubyte",
             idx(np.zeros((20, 28, 28), np.uint8))[:-1],
