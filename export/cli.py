@@ -61,7 +61,7 @@ def generic(
 
     Example:
         fedloge export generic --artifacts coordinator --data digits
-        fedloge export generic --artifacts coordinator --data digits --precision int8 --input uint8-nhwc --top-k 3
+        fedloge export generic --artifacts coordinator --data digits --precision int8
     """
     bundle = artifacts / GENERIC_BUNDLE
     options = graph_options(precision, image_input, output, top_k, batch)
@@ -90,7 +90,7 @@ def personal(
 
     Example:
         fedloge export personal --state agent --data folder:images
-        fedloge export personal --state agent --data folder:images --precision fp16 --output probabilities
+        fedloge export personal --state agent --data folder:images --top-k 3
     """
     bundle = state / PERSONAL_BUNDLE
     options = graph_options(precision, image_input, output, top_k, batch)
@@ -170,7 +170,7 @@ def split(
     Where DIR holds the backbone already, only the heads are written, with the options it was written with.
 
     Example:
-        fedloge export split runs/demo/agents/*/personal.bundle.safetensors --out models --data digits
+        fedloge export split agents/*/personal.bundle.safetensors --out models
     """
     from export.fleet import export_split  # noqa: PLC0415 - torch and ONNX take seconds to import; --help must not
 
