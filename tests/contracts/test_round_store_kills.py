@@ -41,7 +41,7 @@ WRITES: dict[str, tuple[Step, Step]] = {
     "record_refusal": (started, lambda store: store.record_refusal("zoe", round_number=9, reason="wrong-round")),
     "commit": (one_open, lambda store: store.commit(result(2))),
     "record_report": (one_committed, lambda store: store.record_report(report("anna"))),
-    "add_bytes": (started, lambda store: store.add_bytes("anna", up=1, down=2)),
+    "add_bytes": (started, lambda store: store.add_bytes(0, up={"anna": 1}, down={"anna": 2})),
     "record_artifact": (
         one_committed,
         lambda store: store.record_artifact(kind="generic-onnx", path="/g", digest="1" * 64, round_number=1),
