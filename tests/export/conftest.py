@@ -4,10 +4,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from onnx import ModelProto
 
 from export.bundle import Bundle, write_bundle
 from export.graph import to_onnx
 from export.publish import export_model
+from export.tracing import trace
 from tests.export.samples import make_bundle, make_images
 
 
@@ -21,10 +23,27 @@ def graph(bundle: Bundle) -> bytes:
     return to_onnx(bundle)
 
 
+@pytest.fixture(scope="session")
+def traced(bundle: Bundle) -> ModelProto:
+    return trace(bundle)
+
+
+@pytest.fixture
+def quick_trace(traced: ModelProto, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let every graph of the sample's backbone be made from one trace of it."""
+
+    def copied(_bundle: Bundle) -> ModelProto:
+        copy = ModelProto()
+        copy.CopyFrom(traced)
+        return copy
+
+    monkeypatch.setattr("export.graph.trace", copied)
+
+
 @pytest.fixture
 def traced_once(graph: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
     """Let ``export_model`` take the graph that was already traced from the same bundle."""
-    monkeypatch.setattr("export.publish.to_onnx", lambda _bundle: graph)
+    monkeypatch.setattr("export.publish.to_onnx", lambda *_args, **_options: graph)
 
 
 @dataclass(frozen=True)
@@ -38,7 +57,7 @@ class Exported:
 
 @pytest.fixture
 def exported(tmp_path: Path, bundle: Bundle, graph: bytes, monkeypatch: pytest.MonkeyPatch) -> Exported:
-    monkeypatch.setattr("export.publish.to_onnx", lambda _bundle: graph)
+    monkeypatch.setattr("export.publish.to_onnx", lambda *_args, **_options: graph)
     folder = tmp_path / "models"
     path, source = folder / "personal.onnx", folder / "personal.bundle.safetensors"
     write_bundle(source, bundle)
