@@ -10,20 +10,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import astuple, dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
+from edge.journal_schema import SCHEMA_VERSION, STEPS
 from shared.errors import StoreError
-
-SCHEMA_VERSION: Final = 1
-
-_SCHEMA: Final = """
-CREATE TABLE identity (client TEXT NOT NULL, federation TEXT);
-CREATE TABLE rounds (
-    round INTEGER PRIMARY KEY, base TEXT NOT NULL, update_blob TEXT NOT NULL, num_examples INTEGER NOT NULL,
-    figures TEXT NOT NULL, phi_blob TEXT NOT NULL, outcome TEXT NOT NULL
-);
-CREATE TABLE reports (round INTEGER PRIMARY KEY, model TEXT NOT NULL, report TEXT NOT NULL);
-"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,10 +86,10 @@ class Journal:
             )
         self._db.execute("PRAGMA journal_mode = WAL")
         self._db.execute("PRAGMA synchronous = FULL")  # a power cut must not lose what was acknowledged
-        if version == 0:
-            self._db.executescript(f"BEGIN; {_SCHEMA} PRAGMA user_version = {SCHEMA_VERSION}; COMMIT;")
+        for step in range(version, SCHEMA_VERSION):
+            self._db.executescript(f"BEGIN IMMEDIATE; {STEPS[step]} PRAGMA user_version = {step + 1}; COMMIT;")
 
-    def _run(self, statement: str, *values: Any) -> list[Any]:
+    def run(self, statement: str, *values: Any) -> list[Any]:
         """Run one statement, which is durable when this returns, and return its rows.
 
         Raises:
@@ -118,10 +108,10 @@ class Journal:
         Raises:
             StoreError: The folder belongs to another client or federation.
         """
-        rows = self._run("SELECT client, federation FROM identity")
+        rows = self.run("SELECT client, federation FROM identity")
         if not rows:
             chosen = client or f"device-{uuid.uuid4().hex[:12]}"
-            self._run("INSERT INTO identity VALUES (?, ?)", chosen, federation)
+            self.run("INSERT INTO identity VALUES (?, ?)", chosen, federation)
             return chosen
         row = rows[0]
         if client not in {None, row[0]} or federation != row[1]:
@@ -133,11 +123,11 @@ class Journal:
 
     def record(self, trained: TrainedRound) -> None:
         """Record a trained round; its files must be on disk already."""
-        self._run("INSERT OR REPLACE INTO rounds VALUES (?, ?, ?, ?, ?, ?, ?)", *astuple(trained))
+        self.run("INSERT OR REPLACE INTO rounds VALUES (?, ?, ?, ?, ?, ?, ?)", *astuple(trained))
 
     def settle(self, round_number: int, outcome: str) -> None:
         """Record what became of a round's update."""
-        self._run("UPDATE rounds SET outcome = ? WHERE round = ?", outcome, round_number)
+        self.run("UPDATE rounds SET outcome = ? WHERE round = ?", outcome, round_number)
 
     def round(self, round_number: int) -> TrainedRound | None:
         """Return one trained round, or None."""
@@ -148,7 +138,7 @@ class Journal:
         return self._one("SELECT * FROM rounds WHERE round < ? ORDER BY round DESC LIMIT 1", round_number)
 
     def _one(self, query: str, round_number: int) -> TrainedRound | None:
-        rows = self._run(query, round_number)
+        rows = self.run(query, round_number)
         if not rows:
             return None
         number, base, update_blob, num_examples, figures, phi_blob, outcome = rows[0]
@@ -164,21 +154,21 @@ class Journal:
 
     def rounds_trained(self) -> int:
         """Return how many rounds this device trained."""
-        return int(self._run("SELECT count(*) FROM rounds")[0][0])
+        return int(self.run("SELECT count(*) FROM rounds")[0][0])
 
     def superseded(self, keep_from: int) -> set[str]:
         """Return the files of rounds before ``keep_from`` that no later round names: models, updates and heads."""
-        rows = self._run("SELECT round, base, update_blob, phi_blob FROM rounds")
+        rows = self.run("SELECT round, base, update_blob, phi_blob FROM rounds")
         kept = {blob for number, *blobs in rows if number >= keep_from for blob in blobs}
         return {blob for number, *blobs in rows if number < keep_from for blob in blobs} - kept
 
     def record_report(self, round_number: int, model: str, report: str) -> None:
         """Record the final report on a model, as JSON."""
-        self._run("INSERT OR REPLACE INTO reports VALUES (?, ?, ?)", round_number, model, report)
+        self.run("INSERT OR REPLACE INTO reports VALUES (?, ?, ?)", round_number, model, report)
 
     def report(self, model: str) -> str | None:
         """Return the final report on a model, or None when it has not been made."""
-        rows = self._run("SELECT report FROM reports WHERE model = ?", model)
+        rows = self.run("SELECT report FROM reports WHERE model = ?", model)
         return str(rows[0][0]) if rows else None
 
     def close(self) -> None:

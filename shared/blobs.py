@@ -41,11 +41,16 @@ def write_durably(path: Path, payload: bytes, *, mode: int = 0o666) -> None:
 def adopt_durably(aside: Path, path: Path) -> None:
     """Rename a synced file into place and sync its folder."""
     aside.replace(path)
-    folder = os.open(path.parent, os.O_RDONLY)
+    sync_folder(path.parent)
+
+
+def sync_folder(folder: Path) -> None:
+    """Make the names in a folder durable: without it a rename may be lost in a power cut."""
+    opened = os.open(folder, os.O_RDONLY)
     try:
-        os.fsync(folder)
+        os.fsync(opened)
     finally:
-        os.close(folder)
+        os.close(opened)
 
 
 class BlobStore:

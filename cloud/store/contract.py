@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import Literal, Protocol
 
 from cloud.plan import RoundPlan
+from cloud.store.registry import ModelRegistry
 from shared.messages import ClientFigures
 
 UpdateState = Literal["accepted", "rejected", "failed", "late"]
@@ -137,7 +138,7 @@ class FederationRow:
     bytes_down: int
 
 
-class RoundStore(Protocol):
+class RoundStore(ModelRegistry, Protocol):
     """Each method is one transaction: after it returned, its effect survives a kill; before, nothing of it does."""
 
     def start(self, *, name: str, settings_json: bytes, etf_blob: str, initial: RoundResult) -> bool:
