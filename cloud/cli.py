@@ -41,6 +41,9 @@ def init(
     name: Annotated[str, typer.Option(metavar="NAME", help="Name of the federation.")] = "my-federation",
     clients: Annotated[int, typer.Option(metavar="N", min=1, help="Clients to wait for before round 1.")] = 2,
     rounds: Annotated[int, typer.Option(metavar="N", min=1, help="Rounds to train.")] = 20,
+    method: Annotated[
+        str, typer.Option(metavar="NAME", help="Method to train by; `fedloge lab methods` lists them.")
+    ] = "fedloge",
     as_json: JsonOption = False,
 ) -> None:
     """Write a federation file in which every key stands with its meaning.
@@ -55,7 +58,7 @@ def init(
 
     if file.exists():
         raise ArtifactError(f"{file} exists and is not overwritten", remedy="choose another name or remove it")
-    settings = draft(name=name, classes=classes, data=data, clients=clients, rounds=rounds)
+    settings = draft(name=name, classes=classes, data=data, clients=clients, rounds=rounds, method=method)
     write_durably(file, render(settings).encode())
     emit(
         {"file": str(file), "class_names": list(settings.class_names)},

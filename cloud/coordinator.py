@@ -9,7 +9,7 @@ from typing import assert_never
 from cloud.aggregate import WeightedMean
 from cloud.attendance import Attendance
 from cloud.collecting import Collecting
-from cloud.evaluation import Evaluator
+from cloud.evaluation import GenericEvaluator
 from cloud.finishing import Finishing
 from cloud.joining import Joining
 from cloud.phase import Phase
@@ -67,7 +67,7 @@ class Coordinator:
     store: RoundStore
     exchange: Exchange
     release: Release
-    evaluator: Evaluator | None
+    evaluator: GenericEvaluator | None
     session: str
     progress: Progress
     upkeep: Callable[[], None]

@@ -5,6 +5,7 @@ from typing import Final
 from cloud.settings import FederationFile, ParticipationSettings, check
 from shared.data import read
 from shared.errors import SettingsError
+from shared.methods import method_settings
 from shared.settings import ModelSettings, TrainingSettings
 
 CROP_SHARE: Final = 8
@@ -19,7 +20,7 @@ def augmented_for(model: ModelSettings) -> TrainingSettings:
     return TrainingSettings(crop_padding=model.image_size // CROP_SHARE, horizontal_flip=model.channels == 3)
 
 
-def draft(*, name: str, classes: str, data: str, clients: int, rounds: int) -> FederationFile:
+def draft(*, name: str, classes: str, data: str, clients: int, rounds: int, method: str = "fedloge") -> FederationFile:
     """Return settings to start from.
 
     Args:
@@ -28,12 +29,13 @@ def draft(*, name: str, classes: str, data: str, clients: int, rounds: int) -> F
         data: Data spec to read class names, size and channels from.
         clients: To wait for before round 1.
         rounds: To train.
+        method: By name; its own knobs are written into the file.
 
     Raises:
-        SettingsError: Neither classes nor data was given, or both, or fewer than two classes.
+        SettingsError: The method is unknown, neither classes nor data was given, or both, or fewer than two classes.
         DataError: The images cannot be read.
     """
-    participation = ParticipationSettings(clients=clients)
+    participation, recipe = ParticipationSettings(clients=clients), method_settings(method)
     if data and classes:
         raise SettingsError(
             "--classes and --data were both given", remedy="give one: --data takes the class names from the images"
@@ -46,6 +48,7 @@ def draft(*, name: str, classes: str, data: str, clients: int, rounds: int) -> F
             class_names=splits.class_names,
             rounds=rounds,
             model=model,
+            method=recipe,
             training=augmented_for(model),
             participation=participation,
         )
@@ -55,6 +58,8 @@ def draft(*, name: str, classes: str, data: str, clients: int, rounds: int) -> F
             raise SettingsError(
                 f"{len(names)} class names, expected at least two", remedy="give --classes a,b,c or --data folder:DIR"
             )
-        settings = FederationFile(federation=name, class_names=names, rounds=rounds, participation=participation)
+        settings = FederationFile(
+            federation=name, class_names=names, rounds=rounds, method=recipe, participation=participation
+        )
     check(settings)
     return settings

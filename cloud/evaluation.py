@@ -1,5 +1,7 @@
 """The generic model on the coordinator's own labelled images: one pass of the backbone, every rule a matrix product."""
 
+from typing import Protocol
+
 import torch
 from torch import Tensor
 
@@ -14,6 +16,19 @@ from shared.model import SharedModel
 from shared.prediction import generic_head
 from shared.settings import SharedSettings
 from shared.tensors import load_shared_state
+
+
+class GenericEvaluator(Protocol):
+    """What the coordinator asks after every round."""
+
+    @property
+    def images(self) -> LabelledImages | None:
+        """Labelled images that no client trains on, to prove an exported model on, or None."""
+        ...
+
+    def evaluate(self, model: SharedModel) -> Evaluation | None:
+        """Return what the generic model is worth, or None where that is not measured."""
+        ...
 
 
 class Evaluator:

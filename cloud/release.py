@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
-from cloud.evaluation import Evaluator
+from cloud.evaluation import GenericEvaluator
 from cloud.settings import FederationPaths
 from cloud.store.contract import RoundResult, RoundStore
 from export.bundle import Bundle, Provenance, write_bundle
@@ -74,7 +74,7 @@ class Release:
         if bundle is not None:
             write_bundle(self.paths.bundle, bundle)
 
-    def export_generic(self, result: RoundResult, evaluator: Evaluator | None) -> str | None:
+    def export_generic(self, result: RoundResult, evaluator: GenericEvaluator | None) -> str | None:
         """Export ``generic.onnx``, proven on the evaluation images or, without any, on seeded random ones.
 
         Returns:
@@ -87,7 +87,7 @@ class Release:
         bundle = self.bundle(result)
         if bundle is None:
             return None
-        if evaluator is None:
+        if evaluator is None or evaluator.images is None:
             images = random_images(self.settings.model, self.settings.class_names)
             source = "seeded-random:0"
         else:

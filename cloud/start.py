@@ -4,7 +4,6 @@ import secrets
 import shlex
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 
 import msgspec
@@ -14,32 +13,22 @@ from cloud.coordinator import Coordinator
 from cloud.credentials import external_endpoint
 from cloud.embedded import EmbeddedBroker
 from cloud.evaluation import Evaluator, evaluation_images
+from cloud.origin import start_or_resume
 from cloud.progress import Progress
 from cloud.release import Release
 from cloud.settings import FederationFile, FederationPaths, paths_of, read_federation
-from cloud.store.contract import RoundResult
 from cloud.store.lock import coordinator_lock
 from cloud.store.sql import SqlRoundStore, open_store
 from shared.blobs import BlobStore, write_durably
 from shared.endpoint import Endpoint
 from shared.exchange import Exchange
-from shared.frozen import frozen_classifier
 from shared.join import JoinFile
 from shared.messages import CoordinatorPresence, encode_message
-from shared.model import initial_model, pack
 from shared.mqtt import connect
 from shared.output import note
 from shared.settings import SharedSettings
-from shared.tensors import decode, encode
+from shared.tensors import decode
 from shared.topics import coordinator_filters, coordinator_status
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Origin:
-    """What every participant starts from: blobs of the frozen classifier and of the initial model."""
-
-    etf_blob: str
-    model_blob: str
 
 
 def start(file: Path) -> SqlRoundStore:
@@ -56,7 +45,7 @@ def start(file: Path) -> SqlRoundStore:
         store = open_store(paths.database)
         shared = settings.shared()
         torch.set_num_threads(settings.training.threads)
-        origin = _start_or_resume(settings, store, blobs)
+        origin = start_or_resume(settings, store, blobs)
         etf = decode(blobs.get(origin.etf_blob))["etf"]
         evaluator = _evaluator(settings, etf)
         endpoint, upkeep = stack.enter_context(_broker(settings, paths))
@@ -83,27 +72,6 @@ def start(file: Path) -> SqlRoundStore:
             upkeep=upkeep,
         ).run()
         return store
-
-
-def _start_or_resume(settings: FederationFile, store: SqlRoundStore, blobs: BlobStore) -> Origin:
-    """Make the frozen classifier and the initial model once; later starts read them back."""
-    known = store.federation()
-    identity = msgspec.json.encode(settings.identity())
-    if known is None:
-        shared = settings.shared()
-        initial = initial_model(shared)
-        etf, report = frozen_classifier(shared)
-        note(f"sparse ETF: {report.note}")
-        origin = Origin(etf_blob=blobs.put(encode({"etf": etf})), model_blob=blobs.put(encode(pack(initial))))
-    else:
-        origin = Origin(etf_blob=known.etf_blob, model_blob="")
-    store.start(
-        name=settings.federation,
-        settings_json=identity,
-        etf_blob=origin.etf_blob,
-        initial=RoundResult(round_number=0, blob=origin.model_blob, reason="initial"),
-    )
-    return origin
 
 
 def _evaluator(settings: FederationFile, etf: torch.Tensor) -> Evaluator | None:

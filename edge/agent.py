@@ -82,18 +82,30 @@ class Agent:
             ArtifactError: The disk is full.
             ExportError: The personal model was refused, and the coordinator has heard of it.
         """
-        self._heard_at = self.clock()
-        self._greet()
+        self.begin()
         while True:
-            event = self.exchange.poll(1.0)
-            if event is None:
-                self._repeat()
-                continue
-            goodbye = self._handle(event)
+            goodbye = self.step(1.0)
             if goodbye is not None:
                 if self._refused is not None:
                     raise self._refused
                 return goodbye.reason
+
+    def begin(self) -> None:
+        """Say hello; ``step`` does the rest."""
+        self._heard_at = self.clock()
+        self._greet()
+
+    def step(self, timeout_seconds: float) -> Goodbye | None:
+        """Wait for one event and do what it asks; return the coordinator's goodbye when it has come.
+
+        Raises:
+            FedlogeError: As ``run``.
+        """
+        event = self.exchange.poll(timeout_seconds)
+        if event is None:
+            self._repeat()
+            return None
+        return self._handle(event)
 
     def _repeat(self) -> None:
         """Say again what was not answered, and give up when nobody answers for too long."""

@@ -20,8 +20,10 @@ EXTRAS: Final = {
     "onnx": "edge",
     "onnxscript": "edge",
     "onnxruntime": "gpu",
-    "sklearn": "demo",
-    "matplotlib": "demo",
+    "sklearn": "lab",
+    "joblib": "lab",
+    "torchmetrics": "lab",
+    "scipy": "lab",
 }
 """Which extra brings a module that was found missing."""
 

@@ -20,12 +20,17 @@ def matches(topic_filter: str, topic: str) -> bool:
 
 
 class MemoryBroker:
-    """Passes messages between the transports of one process, in the order they were published."""
+    """Passes messages between the transports of one process, in the order they were published.
+
+    Attributes:
+        passed: Messages published so far: who drives both sides from one thread sees whether anything happened.
+    """
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._transports: list[MemoryTransport] = []
         self._retained: dict[str, bytes] = {}
+        self.passed = 0
 
     def connect(self, *, filters: Sequence[str], will: tuple[str, bytes] | None = None) -> "MemoryTransport":
         """Return a new transport, subscribed to ``filters``; retained messages are waiting in it.
@@ -35,11 +40,15 @@ class MemoryBroker:
             will: Topic and payload published, retained, by ``MemoryTransport.abandon``.
         """
         transport = MemoryTransport(self, filters, will)
+        self.attach(transport)
+        return transport
+
+    def attach(self, transport: "MemoryTransport") -> None:
+        """Pass messages on to a transport, the retained ones first."""
         with self._lock:
             self._transports.append(transport)
             for topic, payload in self._retained.items():
                 transport.deliver(topic, payload)
-        return transport
 
     def restart(self) -> None:
         """Forget what was retained and reconnect everyone, as a broker without a disk does when it is killed."""
@@ -51,6 +60,7 @@ class MemoryBroker:
     def pass_on(self, topic: str, payload: bytes, *, retain: bool) -> None:
         """Deliver a message to every transport that subscribed to its topic; an empty retained one clears the topic."""
         with self._lock:
+            self.passed += 1
             if retain and payload:
                 self._retained[topic] = payload
             elif retain:

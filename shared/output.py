@@ -7,13 +7,19 @@ from typing import Any, Final
 import msgspec
 from rich.console import Console, RenderableType
 
+PLAIN_WIDTH: Final = 200
+"""Columns where there is no terminal: a table in a file or a pipe is cut nowhere."""
+
 ENVELOPE_VERSION: Final = 1
 """Version of the envelope; a field is added without a new one, never changed or removed."""
 
 
 def console(*, stderr: bool = False) -> Console:
     """Return a console that uses colour and width only where there is a terminal."""
-    return Console(stderr=stderr, highlight=False, soft_wrap=not (sys.stderr if stderr else sys.stdout).isatty())
+    is_terminal = (sys.stderr if stderr else sys.stdout).isatty()
+    return Console(
+        stderr=stderr, highlight=False, soft_wrap=not is_terminal, width=None if is_terminal else PLAIN_WIDTH
+    )
 
 
 def emit(data: dict[str, Any], *, as_json: bool, text: RenderableType = "", status: str = "ok") -> None:

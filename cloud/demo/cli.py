@@ -32,6 +32,9 @@ def demo(
     backbone: Annotated[
         str, typer.Option(metavar="NAME", help="resnet8, resnet20, or a torchvision model's name.")
     ] = "resnet8",
+    method: Annotated[
+        str, typer.Option(metavar="NAME", help="Method to train by; `fedloge lab methods` lists them.")
+    ] = "fedloge",
     local_epochs: Annotated[int, typer.Option(metavar="N", min=1, help="Passes over a client's images per round.")] = 2,
     batch_size: Annotated[int, typer.Option(metavar="N", min=2, help="Images per training step.")] = 16,
     learning_rate: Annotated[float, typer.Option(metavar="X", min=1e-6, help="SGD's step size.")] = 0.03,
@@ -71,6 +74,7 @@ def demo(
             imbalance=imbalance,
             alpha=alpha,
             backbone=backbone,
+            method=method,
             local_epochs=local_epochs,
             batch_size=batch_size,
             learning_rate=learning_rate,

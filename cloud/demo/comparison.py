@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final, Literal, TypeAlias
 
-from cloud.demo.result import ClientResult, Means
+from cloud.result import ClientResult, Means
 
 ModelName: TypeAlias = Literal["alone", "generic", "personal"]
 

@@ -9,7 +9,8 @@ import torch
 
 from cloud.demo.options import DemoOptions
 from cloud.demo.prepare import Prepared
-from cloud.demo.result import (
+from cloud.demo.watch import history
+from cloud.result import (
     ClassAccuracy,
     ClientResult,
     GenericResult,
@@ -18,10 +19,10 @@ from cloud.demo.result import (
     Result,
     summarise_clients,
 )
-from cloud.demo.watch import history
 from cloud.store.contract import Evaluation, ReportRow, RoundStore
 from export.record import read_record
 from shared.backbones import build_backbone
+from shared.methods import recipe_of
 from shared.metrics import class_groups
 
 
@@ -67,6 +68,7 @@ def _config(options: DemoOptions, prepared: Prepared) -> dict[str, Any]:
         "imbalance": options.imbalance,
         "alpha": options.alpha,
         "seed": options.seed,
+        "method": method.name,
         "gamma": method.row_norm(module.feature_dim),
         "generic_rule": method.generic_rule,
         "personal_rule": method.personal_rule,
@@ -112,7 +114,9 @@ def _client(report: ReportRow, prepared: Prepared) -> ClientResult:
 
 
 def _models(prepared: Prepared, reports: list[ReportRow]) -> tuple[ModelRecord, ...]:
-    files: list[tuple[str | None, Path]] = [(None, prepared.paths.generic_onnx)]
+    files: list[tuple[str | None, Path]] = []
+    if recipe_of(prepared.settings.method).generic_rules:
+        files.append((None, prepared.paths.generic_onnx))
     files += [(report.client, prepared.agents[report.client] / "personal.onnx") for report in reports]
     return tuple(_model(client, path) for client, path in files)
 

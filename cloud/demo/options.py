@@ -15,6 +15,7 @@ class DemoOptions:
         imbalance: Images of the largest class over those of the smallest, at least 1.
         alpha: Dirichlet concentration of the partition; smaller is less alike.
         backbone: By name.
+        method: By name.
         local_epochs: Passes over a client's images per round.
         batch_size: Images per step.
         learning_rate: SGD's step size.
@@ -30,6 +31,7 @@ class DemoOptions:
     imbalance: float
     alpha: float
     backbone: str
+    method: str
     local_epochs: int
     batch_size: int
     learning_rate: float

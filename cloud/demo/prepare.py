@@ -26,6 +26,7 @@ from shared.backbones import build_backbone
 from shared.blobs import write_durably
 from shared.data import read
 from shared.errors import AlreadyRunningError, ArtifactError, SettingsError
+from shared.methods import method_settings
 from shared.settings import ModelSettings, ReportSettings
 from shared.shards import Shards, deal
 
@@ -112,6 +113,7 @@ def federation_of(
         rounds=options.rounds,
         seed=options.seed,
         model=model,
+        method=method_settings(options.method),
         training=msgspec.structs.replace(
             augmented_for(model),
             local_epochs=options.local_epochs,

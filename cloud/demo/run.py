@@ -8,8 +8,8 @@ from cloud.demo.gather import gather
 from cloud.demo.options import DemoOptions
 from cloud.demo.prepare import prepare
 from cloud.demo.report import render
-from cloud.demo.result import Result, write_result
 from cloud.demo.watch import Watcher
+from cloud.result import Result, write_result
 from cloud.store.sql import open_reader
 from shared.blobs import write_durably
 

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from statistics import fmean
 
 from cloud.demo.display import Display
-from cloud.demo.result import RoundFigures
+from cloud.result import RoundFigures
 from cloud.store.contract import ReportRow, RoundResult, RoundRow, RoundStore
 from shared.messages import ClientFigures
 

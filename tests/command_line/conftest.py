@@ -13,8 +13,8 @@ import pytest
 import torch
 from PIL import Image
 
+from cloud.origin import start_or_resume
 from cloud.settings import FederationFile, paths_of
-from cloud.start import _start_or_resume
 from cloud.store.sql import open_store
 from cloud.template import render
 from shared.blobs import BlobStore
@@ -90,7 +90,7 @@ def started(federation: Path) -> Path:
     """The file of a federation that has started and committed nothing yet; no coordinator runs."""
     paths = paths_of(federation, tiny_settings())
     store = open_store(paths.database)
-    _start_or_resume(tiny_settings(), store, BlobStore(paths.blobs))
+    start_or_resume(tiny_settings(), store, BlobStore(paths.blobs))
     store.close()
     return federation
 

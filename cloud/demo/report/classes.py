@@ -6,7 +6,7 @@ from xml.etree.ElementTree import Element
 from cloud.demo.report.marks import label
 from cloud.demo.report.markup import shortened, text_width
 from cloud.demo.report.scale import label_step
-from cloud.demo.result import ClassAccuracy, Result
+from cloud.result import ClassAccuracy, Result
 
 FONT_PIXELS = 12.0
 

@@ -10,8 +10,8 @@ from cloud.demo.report.figure import Figure
 from cloud.demo.report.marks import bar, canvas, diamond, dot, group, label, rule
 from cloud.demo.report.markup import shortened, text_width
 from cloud.demo.report.scale import Axis
-from cloud.demo.result import ClientResult, Means, Result
 from cloud.demo.words import count, gain, listing, percent
+from cloud.result import ClientResult, Means, Result
 
 TOP = 30.0
 """Pixels above the first row, for the axis."""

@@ -4,8 +4,8 @@ from xml.etree.ElementTree import Element
 
 from cloud.demo.comparison import BASELINE_NAMES, MODELS, difference
 from cloud.demo.report.markup import element
-from cloud.demo.result import Result
 from cloud.demo.words import count, duration, gain, percent, size
+from cloud.result import Result
 
 MEANINGS = {
     "alone": "trained on the client alone",

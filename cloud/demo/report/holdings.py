@@ -5,8 +5,8 @@ from math import ceil
 from cloud.demo.report.bubbles import Holdings, draw_bubbles
 from cloud.demo.report.classes import classes_of, head_to_tail
 from cloud.demo.report.figure import Figure, Table
-from cloud.demo.result import Result
 from cloud.demo.words import count
+from cloud.result import Result
 
 
 def holdings_of(result: Result) -> Holdings | None:

@@ -6,8 +6,8 @@ from xml.etree.ElementTree import Element
 from cloud.demo.report.figure import Figure, Table
 from cloud.demo.report.marks import area, canvas, curve, diamond, dot, group, label, rule
 from cloud.demo.report.scale import NARROW, Axis, label_step, ticks
-from cloud.demo.result import Result, RoundFigures
 from cloud.demo.words import count, duration, listing, percent
+from cloud.result import Result, RoundFigures
 
 SERIES = (
     ("personal", "pm_mean", "personal models, mean over clients"),

@@ -12,7 +12,7 @@ from cloud.demo.report.per_class import per_class_figure
 from cloud.demo.report.records import closing_section, config_section, models_section
 from cloud.demo.report.style import STYLE
 from cloud.demo.report.traffic import traffic_figure
-from cloud.demo.result import Result
+from cloud.result import Result
 
 PICTURES: Final = (
     (holdings_figure, "who holds which images: the clients' class counts are unknown"),

@@ -9,8 +9,8 @@ from cloud.demo.report.figure import Figure, Table
 from cloud.demo.report.marks import canvas, column, group, label, rule
 from cloud.demo.report.markup import text_width
 from cloud.demo.report.scale import Axis, column_width, ticks
-from cloud.demo.result import ClassAccuracy, GenericResult, Result
 from cloud.demo.words import count, percent
+from cloud.result import ClassAccuracy, GenericResult, Result
 
 ACCURACY_PIXELS = 200.0
 IMAGES_PIXELS = 110.0

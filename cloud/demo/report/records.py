@@ -9,8 +9,8 @@ import msgspec
 from cloud.demo.comparison import BASELINE_NAMES, MODELS, TIE, best_models, difference
 from cloud.demo.report.figure import Table, table_block
 from cloud.demo.report.markup import element
-from cloud.demo.result import ClientResult, Means, ModelRecord, Result
 from cloud.demo.words import gain, percent
+from cloud.result import ClientResult, Means, ModelRecord, Result
 
 
 def closing_section(result: Result) -> Element:

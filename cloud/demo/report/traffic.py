@@ -6,8 +6,8 @@ from xml.etree.ElementTree import Element
 from cloud.demo.report.figure import Figure, Table
 from cloud.demo.report.marks import canvas, column, group, label, rule
 from cloud.demo.report.scale import NARROW, Axis, byte_ticks, column_width, label_step
-from cloud.demo.result import Result, RoundFigures
 from cloud.demo.words import duration, size
+from cloud.result import Result, RoundFigures
 
 
 def traffic_figure(result: Result) -> Figure | None:

@@ -2,7 +2,7 @@
 
 import random
 
-from cloud.demo.result import (
+from cloud.result import (
     ClassAccuracy,
     ClassGroup,
     ClientResult,

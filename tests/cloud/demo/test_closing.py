@@ -5,7 +5,7 @@ import io
 from rich.console import Console
 
 from cloud.demo.closing import closing_table
-from cloud.demo.result import ClientResult, Result, summarise_clients
+from cloud.result import ClientResult, Result, summarise_clients
 from tests.cloud.demo.sample_result import sample_result
 
 

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from cloud.credentials import PASSWORD_VARIABLE, USERNAME_VARIABLE
-from cloud.demo.result import from_json
+from cloud.result import from_json
 from export.runtime import open_session
 from shared.cli import INTERRUPTED
 from shared.limits import PARENT_DEATH_SECONDS

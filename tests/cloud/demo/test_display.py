@@ -5,7 +5,7 @@ import io
 from rich.console import Console
 
 from cloud.demo.display import LiveDisplay, PlainDisplay, open_display, seconds_left
-from cloud.demo.result import Result, RoundFigures
+from cloud.result import Result, RoundFigures
 from tests.cloud.demo.sample_result import sample_result
 
 

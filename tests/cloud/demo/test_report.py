@@ -7,7 +7,7 @@ import pytest
 from msgspec.structs import replace
 
 from cloud.demo.report import render
-from cloud.demo.result import ClientResult, Result, RoundFigures, summarise_clients
+from cloud.result import ClientResult, Result, RoundFigures, summarise_clients
 from tests.cloud.demo.sample_result import large_result, sample_result
 
 VOID = {"meta", "br", "img", "link", "input", "hr"}

@@ -11,6 +11,7 @@ from typing import Any, Final, Literal, TypeAlias
 import msgspec
 from msgspec import Struct
 
+from cloud.lab.figures import LabFigures
 from shared.errors import ArtifactError, FedlogeError
 
 SCHEMA_VERSION: Final = 1
@@ -172,6 +173,7 @@ class Result(Struct, frozen=True, kw_only=True):
         global_digest: SHA-256 of the final shared tensors.
         models: Every exported file.
         seconds: Wall-clock duration of the whole run.
+        lab: What only the lab knows; None of a demo.
     """
 
     schema_version: int = SCHEMA_VERSION
@@ -184,6 +186,7 @@ class Result(Struct, frozen=True, kw_only=True):
     global_digest: str = ""
     models: tuple[ModelRecord, ...] = ()
     seconds: float = 0.0
+    lab: LabFigures | None = None
 
 
 def mean(values: Sequence[float | None]) -> float | None:

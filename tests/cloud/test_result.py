@@ -5,7 +5,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from cloud.demo.result import (
+from cloud.result import (
     ClientResult,
     Parity,
     Result,
