@@ -17,7 +17,7 @@ from shared.errors import ExportError, FedlogeError
 from shared.heads import Head
 from shared.messages import RoundNumber, Sha256
 from shared.settings import GenericRule, ModelSettings, PersonalRule
-from shared.tensors import Tensors, decode, load_shared_state, with_prefix, without_prefix
+from shared.tensors import Tensors, decode, digest, load_shared_state, with_prefix, without_prefix
 
 BUNDLE_VERSION: Final = 1
 """Version of the header; a reader refuses another one."""
@@ -91,17 +91,26 @@ class Bundle:
         Raises:
             ExportError: A tensor is not finite or does not fit, or the kind does not agree with the client.
         """
-        if (self.kind == "personal") != (self.provenance.client is not None):
-            raise ExportError(f"a {self.kind} bundle names client {self.provenance.client}: only a personal one does")
         depths = {len(self.model.mean), len(self.model.std)}
         if not depths <= {1, self.model.channels}:
             raise ExportError(
                 f"mean and std have {sorted(depths)} numbers, expected 1 or {self.model.channels}, one per channel"
             )
-        check_finite({name: t for name, t in _tensors(self).items() if name != KEEP})
+        check_finite(with_prefix(BACKBONE, self.backbone))
         module = self.features()
-        check_head(self.head, num_classes=len(self.class_names), feature_dim=module.feature_dim)
+        self.check_head(module.feature_dim)
         return ExportedModel(module, self.head, self.model).eval()
+
+    def check_head(self, feature_dim: int) -> None:
+        """Refuse a head that does not fit a backbone of ``feature_dim`` features.
+
+        Raises:
+            ExportError: A tensor is not finite or does not fit, or the kind does not agree with the client.
+        """
+        if (self.kind == "personal") != (self.provenance.client is not None):
+            raise ExportError(f"a {self.kind} bundle names client {self.provenance.client}: only a personal one does")
+        check_finite({name: t for name, t in _head_tensors(self.head).items() if name != KEEP})
+        check_head(self.head, num_classes=len(self.class_names), feature_dim=feature_dim)
 
     def features(self) -> Backbone:
         """Return the backbone alone, in evaluation mode: normalised images to features (N, feature_dim).
@@ -123,6 +132,11 @@ class Bundle:
 def head_digest(head: Head) -> str:
     """Return the SHA-256 of a head's tensors in safetensors form, mask included."""
     return hashlib.sha256(bytes(save(_head_tensors(head)))).hexdigest()
+
+
+def backbone_digest(bundle: Bundle) -> str:
+    """Return the SHA-256 of a bundle's backbone in safetensors form: equal for models that share one."""
+    return digest(bundle.backbone)
 
 
 def encode_bundle(bundle: Bundle) -> bytes:

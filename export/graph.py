@@ -1,137 +1,205 @@
-"""One ONNX graph from one bundle: pinned opset, dynamic batch, nothing of the machine that made it.
+"""ONNX graphs from one bundle: a whole model, a backbone alone, a head alone; nothing of the machine that made them.
 
-The graph's only input is ``images`` (batch, channels, height, width), float32, pixels scaled to 0..1; its only output
-is ``logits`` (batch, num_classes), float32. Resizing is the caller's, normalisation is the graph's.
+Whole: ``images`` to answers. Backbone: ``images`` to ``features``. Head: ``features`` to answers. What ``images`` and
+answers are is in ``export.options``; all three are put together from the same stages, so a head behind a backbone
+computes what the whole model computes.
 """
 
-import contextlib
-import io
-import logging
-import warnings
-from collections.abc import Iterator
-from typing import Final
+from typing import Final, Literal, TypeAlias
 
 import msgspec
 import onnx
-import torch
-from onnx import ModelProto
+import onnx.numpy_helper
+from onnx import ModelProto, TensorProto, ValueInfoProto
 
-from export.bundle import Bundle, head_digest
-from export.module import ExportedModel
+from export.answering import answering, answers, features_value
+from export.bundle import Bundle, backbone_digest, head_digest
+from export.options import OPSET, GraphOptions, check_options
+from export.precision import in_precision
+from export.preprocessing import image_input, preprocessing
+from export.stage import Stage, constant, joined
+from export.tracing import IR_VERSION, trace
 from shared.errors import ExportError
+from shared.images import LabelledImages
+from shared.settings import ModelSettings
 
-OPSET: Final = 18
-"""What torch's exporter writes by itself: any other passes through a version converter, which is one more translation
-to trust. ONNX Runtime has read it since 1.14."""
+Part: TypeAlias = Literal["single", "backbone", "head", "complete"]
+"""What a file holds: a whole model with its weights, half of one, or a whole one whose weights stand beside it."""
 
-IR_VERSION: Final = 8
-"""The file format opset 18 came with; the graph uses nothing newer, and older runtimes refuse a higher number."""
-
-INPUT: Final = "images"
-OUTPUT: Final = "logits"
-METADATA_VERSION: Final = "1"
+METADATA_VERSION: Final = "2"
+DEFAULT: Final = GraphOptions()
 
 
-def to_onnx(bundle: Bundle) -> bytes:
-    """Return the bundle's model as ONNX bytes; the same bundle gives the same bytes in any folder and process.
+def to_onnx(bundle: Bundle, options: GraphOptions = DEFAULT, *, calibration: LabelledImages | None = None) -> bytes:
+    """Return the bundle's whole model as ONNX bytes; equal arguments give equal bytes in any folder and process.
+
+    Args:
+        bundle: What to export.
+        options: How.
+        calibration: Images that set the ranges of int8 activations: the device's own training images.
 
     Raises:
-        ExportError: The bundle was refused, or its backbone has an operation that ONNX cannot express.
+        ExportError: The bundle or the options were refused, or the backbone has an operation ONNX cannot express.
     """
-    model = bundle.module().requires_grad_(requires_grad=False)
-    example = torch.zeros(2, bundle.model.channels, bundle.model.image_size, bundle.model.image_size)
-    proto = strip(_trace(model, example, name=bundle.model.backbone))
-    for key, value in metadata(bundle).items():
-        proto.metadata_props.add(key=key, value=value)
-    try:
-        onnx.checker.check_model(proto, full_check=True)
-    except (onnx.checker.ValidationError, onnx.shape_inference.InferenceError) as cause:
-        raise ExportError(f"the graph of {bundle.model.backbone} is not valid ONNX: {cause}") from cause
-    return bytes(proto.SerializeToString(deterministic=True))
+    bundle.module()
+    check_options(options, provider="cpu", allowed_classes=allowed_classes(bundle))
+    stages = [backbone_stage(bundle, options, calibration), answering(bundle.head, options)]
+    return finished(
+        joined(stages),
+        inputs=[image_input(bundle.model, options)],
+        outputs=answers(len(bundle.class_names), options),
+        metadata=metadata(bundle, options, part="single"),
+    )
 
 
-def metadata(bundle: Bundle) -> dict[str, str]:
-    """Return what the file says about itself, in the order it is written.
+def backbone_to_onnx(
+    bundle: Bundle, options: GraphOptions = DEFAULT, *, calibration: LabelledImages | None = None
+) -> bytes:
+    """Return the backbone alone, ``images`` to ``features``, weights inside; arguments and errors as ``to_onnx``."""
+    feature_dim = bundle.module().weight.shape[1]
+    check_options(options, provider="cpu")
+    return finished(
+        backbone_stage(bundle, options, calibration),
+        inputs=[image_input(bundle.model, options)],
+        outputs=[features_value(feature_dim, options)],
+        metadata=metadata(bundle, options, part="backbone"),
+    )
 
-    Keys: ``format``, ``kind``, ``rule``, ``class_names`` (JSON list in label order), ``input`` (JSON), ``federation``,
-    ``round``, ``client`` (empty for the generic model), ``shared_digest``, ``etf_digest``, ``head_digest``.
+
+def head_to_onnx(
+    bundle: Bundle, options: GraphOptions = DEFAULT, *, feature_dim: int, digest: str | None = None
+) -> bytes:
+    """Return the head alone, ``features`` to answers; further arguments and errors as ``to_onnx``.
+
+    Args:
+        bundle: Whose head.
+        options: How.
+        feature_dim: Features of its backbone, which is not built for this.
+        digest: Of its backbone, where it is known: it is the slowest part of writing a head.
+    """
+    bundle.check_head(feature_dim)
+    check_options(options, provider="cpu", allowed_classes=allowed_classes(bundle))
+    return finished(
+        answering(bundle.head, options),
+        inputs=[features_value(bundle.head.weight.shape[1], options)],
+        outputs=answers(len(bundle.class_names), options),
+        metadata=metadata(bundle, options, part="head", digest=digest),
+    )
+
+
+def complete_to_onnx(bundle: Bundle, options: GraphOptions, backbone: ModelProto) -> bytes:
+    """Return a whole model around a backbone's graph whose weights may stand in another file, to which it refers too.
+
+    Args:
+        bundle: Whose head it gets.
+        options: Those of the backbone's graph.
+        backbone: Of ``backbone_to_onnx``, its weights inside or outside.
+
+    Raises:
+        ExportError: As ``to_onnx``.
+    """
+    check_options(options, provider="cpu", allowed_classes=allowed_classes(bundle))
+    before = Stage(nodes=tuple(backbone.graph.node), constants=tuple(backbone.graph.initializer))
+    return finished(
+        joined([before, answering(bundle.head, options)]),
+        inputs=list(backbone.graph.input),
+        outputs=answers(len(bundle.class_names), options),
+        metadata=metadata(bundle, options, part="complete"),
+        checked=False,  # the checker would look for the weights in the working folder
+    )
+
+
+def backbone_stage(bundle: Bundle, options: GraphOptions, calibration: LabelledImages | None) -> Stage:
+    """Return the stages from ``images`` to ``features``.
+
+    Raises:
+        ExportError: As ``to_onnx``.
+    """
+    proto = in_precision(trace(bundle), options.precision, model=bundle.model, calibration=calibration)
+    traced = Stage(nodes=tuple(proto.graph.node), constants=tuple(proto.graph.initializer))
+    return joined([preprocessing(bundle.model, options), traced])
+
+
+def allowed_classes(bundle: Bundle) -> int:
+    """Return how many classes a model may answer."""
+    return len(bundle.class_names) if bundle.head.keep is None else int(bundle.head.keep.sum())
+
+
+def metadata(
+    bundle: Bundle, options: GraphOptions = DEFAULT, *, part: Part = "single", digest: str | None = None
+) -> dict[str, str]:
+    """Return what a file says about itself, in the order it is written.
+
+    Every part: ``format``, ``part``, ``federation``, ``round``, ``client`` (empty for the generic model),
+    ``shared_digest``, ``backbone_digest``, ``options`` (JSON). With a backbone: ``class_names`` (JSON list in label
+    order) and ``input`` (JSON). With a head: ``kind``, ``rule``, ``etf_digest``, ``head_digest``.
+
+    Args:
+        bundle: The source.
+        options: How the file is written.
+        part: What it holds.
+        digest: Of the backbone, where it is known.
     """
     source = bundle.provenance
-    return {
+    said = {
         "format": METADATA_VERSION,
-        "kind": bundle.kind,
-        "rule": bundle.rule,
-        "class_names": msgspec.json.encode(bundle.class_names).decode(),
-        "input": msgspec.json.encode(
-            {"layout": "NCHW", "range": [0, 1], "size": bundle.model.image_size, "channels": bundle.model.channels}
-        ).decode(),
+        "part": part,
         "federation": source.federation,
         "round": str(source.round),
         "client": source.client or "",
         "shared_digest": source.shared_digest,
-        "etf_digest": source.etf_digest,
-        "head_digest": head_digest(bundle.head),
+        "backbone_digest": digest or backbone_digest(bundle),
+        "options": msgspec.json.encode(options).decode(),
     }
+    if part != "head":
+        said["class_names"] = msgspec.json.encode(bundle.class_names).decode()
+        said["input"] = msgspec.json.encode(describe_input(bundle.model, options)).decode()
+    if part != "backbone":
+        said["kind"] = bundle.kind
+        said["rule"] = bundle.rule
+        said["etf_digest"] = source.etf_digest
+        said["head_digest"] = head_digest(bundle.head)
+    return said
 
 
-def strip(proto: ModelProto) -> ModelProto:
-    """Return a model with the same computation and none of the exporter's traces.
+def describe_input(model: ModelSettings, options: GraphOptions) -> dict[str, object]:
+    """Return what the input is, for readers of the file who have not ours."""
+    if options.input == "uint8-nhwc":
+        return {"layout": "NHWC", "range": [0, 255], "size": "any", "channels": model.channels}
+    values: object = [0, 1] if options.input == "unit-nchw" else {"mean": model.mean, "std": model.std}
+    return {"layout": "NCHW", "range": values, "size": model.image_size, "channels": model.channels}
 
-    The exporter leaves stack traces with file paths, class names, its own version and doc strings; built anew from the
-    parts that compute, a part that a later exporter adds cannot slip through at the top level.
+
+def finished(
+    stage: Stage,
+    *,
+    inputs: list[ValueInfoProto],
+    outputs: list[ValueInfoProto],
+    metadata: dict[str, str],
+    checked: bool = True,
+) -> bytes:
+    """Return a model of one stage as bytes.
+
+    Raises:
+        ExportError: It is not valid ONNX.
     """
-    graph = onnx.helper.make_graph(
-        nodes=list(proto.graph.node),
-        name="fedloge",
-        inputs=list(proto.graph.input),
-        outputs=list(proto.graph.output),
-        initializer=list(proto.graph.initializer),
-    )
-    for part in (*graph.node, *graph.input, *graph.output, *graph.initializer):
-        part.ClearField("doc_string")
-        part.ClearField("metadata_props")
-    if proto.functions or any(a.HasField("g") or a.graphs for node in graph.node for a in node.attribute):
-        raise ExportError("the graph has functions or sub-graphs, whose traces are not stripped")
-    return onnx.helper.make_model(
+    constants = [_plainly_stored(tensor) for tensor in stage.constants]
+    graph = onnx.helper.make_graph(list(stage.nodes), "fedloge", inputs, outputs, initializer=constants)
+    proto = onnx.helper.make_model(
         graph, opset_imports=[onnx.helper.make_opsetid("", OPSET)], ir_version=IR_VERSION, producer_name="fedloge"
     )
-
-
-def _trace(model: ExportedModel, example: torch.Tensor, *, name: str) -> ModelProto:
+    for key, value in metadata.items():
+        proto.metadata_props.add(key=key, value=value)
     try:
-        with _quiet(), torch.no_grad():
-            program = torch.onnx.export(
-                model,
-                (example,),
-                dynamo=True,
-                opset_version=OPSET,
-                input_names=[INPUT],
-                output_names=[OUTPUT],
-                dynamic_shapes={INPUT: {0: torch.export.Dim("batch")}},
-                verbose=False,
-            )
-    except (torch.onnx.errors.OnnxExporterError, RuntimeError) as cause:
-        raise ExportError(
-            f"backbone {name} cannot be expressed in ONNX opset {OPSET}: {cause}", remedy="choose another backbone"
-        ) from cause
-    if program is None:
-        raise ExportError(f"the exporter returned no graph for backbone {name}")
-    return program.model_proto
+        if checked:
+            onnx.checker.check_model(proto, full_check=True)
+    except (onnx.checker.ValidationError, onnx.shape_inference.InferenceError) as cause:
+        raise ExportError(f"the graph is not valid ONNX: {cause}") from cause
+    return bytes(proto.SerializeToString(deterministic=True))
 
 
-@contextlib.contextmanager
-def _quiet() -> Iterator[None]:
-    """Keep the exporter's notes about itself off the terminal; what matters of them is raised or checked."""
-    logger = logging.getLogger("torch")
-    level = logger.level
-    logger.setLevel(logging.CRITICAL)
-    try:
-        with (
-            warnings.catch_warnings(),
-            contextlib.redirect_stdout(io.StringIO()),
-            contextlib.redirect_stderr(io.StringIO()),
-        ):
-            warnings.simplefilter("ignore")
-            yield
-    finally:
-        logger.setLevel(level)
+def _plainly_stored(tensor: TensorProto) -> TensorProto:
+    """Return a constant whose numbers are raw bytes, one way of the several there are: so its size can be checked."""
+    if tensor.data_location == TensorProto.EXTERNAL or tensor.HasField("raw_data"):
+        return tensor
+    return constant(tensor.name, onnx.numpy_helper.to_array(tensor))

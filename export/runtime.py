@@ -6,6 +6,7 @@ import importlib.metadata
 import io
 import sys
 import warnings
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final, Literal
 
@@ -28,12 +29,20 @@ ERRORS_ONLY: Final = 3
 PACKAGES: Final = ("onnxruntime", "onnxruntime-gpu")
 
 
-def open_session(model: bytes | Path, *, threads: int = 1, device: Literal["auto", "cpu"] = "auto") -> Any:
+def open_session(
+    model: bytes | Path,
+    *,
+    threads: int = 1,
+    device: Literal["auto", "cpu"] = "auto",
+    external: Mapping[str, bytes] | None = None,
+) -> Any:
     """Load a model into an ``onnxruntime.InferenceSession``.
 
     Args:
         model: The file's bytes, or its path.
         threads: Threads within one operator.
+        external: Bytes of the files that a model given as bytes refers to, by name: what was verified is what is
+            loaded. A model given by its path reads them from its folder.
         device: "auto" takes CUDA where it works, in full fp32 (no TF32); "cpu" is what parity is measured on.
 
     Raises:
@@ -44,6 +53,8 @@ def open_session(model: bytes | Path, *, threads: int = 1, device: Literal["auto
     options.intra_op_num_threads = threads
     options.inter_op_num_threads = 1
     options.log_severity_level = ERRORS_ONLY
+    for name, payload in (external or {}).items():
+        options.add_external_initializers_from_files_in_memory([name], [payload], [len(payload)])
     providers: list[Any] = ["CPUExecutionProvider"]
     if device == "auto" and cuda_loads(ort):
         providers.insert(0, ("CUDAExecutionProvider", {"use_tf32": "0"}))

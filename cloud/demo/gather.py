@@ -126,7 +126,7 @@ def _model(client: str | None, path: Path) -> ModelRecord:
     return ModelRecord(
         path=str(path.resolve()),
         digest=record.sha256,
-        kind=record.kind,
+        kind="generic" if client is None else "personal",
         client=client,
         parity=Parity(
             max_abs_error=record.parity.max_abs_error,

@@ -24,7 +24,7 @@ def graph(bundle: Bundle) -> bytes:
 @pytest.fixture
 def traced_once(graph: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
     """Let ``export_model`` take the graph that was already traced from the same bundle."""
-    monkeypatch.setattr("export.publish.to_onnx", lambda _bundle: graph)
+    monkeypatch.setattr("export.publish.to_onnx", lambda *_args, **_options: graph)
 
 
 @dataclass(frozen=True)
@@ -38,7 +38,7 @@ class Exported:
 
 @pytest.fixture
 def exported(tmp_path: Path, bundle: Bundle, graph: bytes, monkeypatch: pytest.MonkeyPatch) -> Exported:
-    monkeypatch.setattr("export.publish.to_onnx", lambda _bundle: graph)
+    monkeypatch.setattr("export.publish.to_onnx", lambda *_args, **_options: graph)
     folder = tmp_path / "models"
     path, source = folder / "personal.onnx", folder / "personal.bundle.safetensors"
     write_bundle(source, bundle)

@@ -67,7 +67,7 @@ def generic_graph(generic: Bundle) -> bytes:
 
 @pytest.fixture
 def artifacts(tmp_path: Path, generic: Bundle, generic_graph: bytes, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.setattr("export.publish.to_onnx", lambda _bundle: generic_graph)
+    monkeypatch.setattr("export.publish.to_onnx", lambda *_args, **_options: generic_graph)
     write_bundle(tmp_path / GENERIC_BUNDLE, generic)
     return tmp_path
 

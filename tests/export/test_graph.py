@@ -14,9 +14,11 @@ import onnx.numpy_helper
 import pytest
 import torch
 
-from export.bundle import Bundle, head_digest, write_bundle
-from export.graph import IR_VERSION, OPSET, strip, to_onnx
+from export.bundle import Bundle, backbone_digest, head_digest, write_bundle
+from export.graph import to_onnx
+from export.options import OPSET
 from export.runtime import open_session
+from export.tracing import IR_VERSION, strip
 from shared.errors import ExportError
 from shared.heads import MASKED_LOGIT
 from tests.export.samples import CLASS_NAMES, ETF_DIGEST, MASK, NUM_CLASSES, SHARED_DIGEST
@@ -100,7 +102,10 @@ def test_the_file_says_what_it_is_and_where_it_came_from(graph: bytes, bundle: B
     assert json.loads(said.pop("class_names")) == list(CLASS_NAMES)
     assert json.loads(said.pop("input")) == {"layout": "NCHW", "range": [0, 1], "size": 8, "channels": 1}
     assert said == {
-        "format": "1",
+        "format": "2",
+        "part": "single",
+        "options": '{"precision":"fp32","input":"unit-nchw","output":"logits","top_k":null,"batch":null}',
+        "backbone_digest": backbone_digest(bundle),
         "kind": "personal",
         "rule": "etf+prior",
         "federation": "orchard",

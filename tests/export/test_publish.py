@@ -13,7 +13,7 @@ import pytest
 import torch
 
 from export.bundle import Bundle, encode_bundle, head_digest
-from export.graph import OPSET
+from export.options import OPSET
 from export.publish import at_most, describe_images, export_model, random_images
 from export.record import MAX_PARITY_IMAGES, read_record
 from shared.errors import ArtifactError, ExportError
@@ -77,7 +77,7 @@ def test_a_head_that_changed_on_the_way_is_refused(
 ) -> None:
     before = contents(exported.path.parent)
     perturbed = with_weight(graph, row=3, column=5, add=0.01)
-    monkeypatch.setattr("export.publish.to_onnx", lambda _bundle: perturbed)
+    monkeypatch.setattr("export.publish.to_onnx", lambda *_args, **_options: perturbed)
     with pytest.raises(ExportError, match=r"was not exported.*class 3"):
         export_model(bundle, images=make_images(), images_source="held-out", path=exported.path)
     assert contents(exported.path.parent) == before

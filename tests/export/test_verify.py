@@ -127,7 +127,7 @@ def test_the_record_of_another_file_is_found(exported: Exported) -> None:
         ({"client": "device-4"}, "client"),
         ({"federation": "other"}, "federation"),
         ({"source__etf_digest": "c3" * 32}, "etf_digest"),
-        ({"schema_version": 2}, "schema version 2"),
+        ({"schema_version": 3}, "schema version 3"),
         ({"unknown": 1}, "unknown"),
     ],
 )
@@ -192,7 +192,7 @@ def test_weights_outside_the_file_are_refused(exported: Exported, monkeypatch: p
     tensor.data_location = onnx.TensorProto.EXTERNAL
     tensor.external_data.add(key="location", value="outside.bin")
     forge(exported, proto.SerializeToString())
-    with pytest.raises(VerificationError, match="weights outside: True"):
+    with pytest.raises(VerificationError, match=r"is in 'outside.bin', allowed are"):
         verify(exported.path)
 
 
