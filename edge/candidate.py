@@ -16,6 +16,7 @@ from edge.journal import Journal
 from edge.model_history import ModelHistory, ModelVersion, Origin
 from edge.shadow import open_checked, shadow
 from edge.versions import FILES, ONNX, STAGED, Versions
+from export.bundle import Kind
 from export.record import ExportRecord, read_record
 from shared.blobs import write_durably
 from shared.errors import AlreadyRunningError, ExportError, GateRefusedError, RoundError, VerificationError
@@ -78,7 +79,7 @@ class Candidates:
         right = int((answers == data.held_out.labels).sum())
         version = self.history.add(
             digest=record.sha256,
-            kind=record.kind,
+            kind=_kind(record),
             round_number=record.round,
             origin=origin,
             max_abs_error=record.parity.max_abs_error,
@@ -201,7 +202,7 @@ class Candidates:
         number = self.history.add(
             version=version,
             digest=record.sha256,
-            kind=record.kind,
+            kind=_kind(record),
             round_number=record.round,
             origin="found",
             max_abs_error=record.parity.max_abs_error,
@@ -230,3 +231,9 @@ def open_candidates(state: Path, journal: Journal) -> Iterator[Candidates]:
         raise AlreadyRunningError(
             f"another process makes a model in {state}", remedy="wait for it, or stop it, then repeat"
         ) from cause
+
+
+def _kind(record: ExportRecord) -> Kind:
+    if record.kind is None:
+        raise ExportError("a backbone alone answers nothing: no model to serve")
+    return record.kind

@@ -8,6 +8,7 @@ from edge.versions import BUNDLE, ONNX
 from export.bundle import Bundle, write_bundle
 from export.publish import export_model
 from export.record import ExportRecord
+from shared.metrics import class_groups
 
 
 def publisher(bundle: Bundle, data: DeviceData, *, data_spec: str) -> Callable[[Path], ExportRecord]:
@@ -34,6 +35,7 @@ def publisher(bundle: Bundle, data: DeviceData, *, data_spec: str) -> Callable[[
             images_source=f"{origin}:{data_spec}",
             path=folder / ONNX,
             source=folder / BUNDLE,
+            class_groups=tuple(class_groups(data.train.class_counts())),
         )
 
     return publish

@@ -1,30 +1,29 @@
-"""An exported file on images of this device, before it serves anybody: the classes it would have answered."""
+"""An exported file on images of this device, before it serves anybody: the classes it would answer."""
 
 from pathlib import Path
-from typing import Any
 
 import torch
 from torch import Tensor
 
-from export.parity import runtime_logits
-from export.record import read_record
-from export.runtime import open_session
-from export.verify import read_unchanged
+from edge.serving.model import ServedModel
+from edge.serving.opener import Opener
+from edge.serving.predictor import BATCH
+from edge.serving.sources import load_whole
 from shared.images import LabelledImages
 
 
-def open_checked(path: Path) -> Any:
+def open_checked(path: Path) -> ServedModel:
     """Open an exported file on the CPU, as its proof did.
 
     Raises:
         VerificationError: The file is missing, or not what its record says.
         ExportError: The runtime refuses it.
     """
-    return open_session(read_unchanged(path, read_record(path)), device="cpu")
+    return load_whole(path, Opener("cpu", threads=1))
 
 
 def shadow(path: Path, images: LabelledImages) -> Tensor:
-    """Return the classes (N,), int64, that an exported file answers.
+    """Return the classes (N,), int64, that an exported file answers, by the very path that would serve it.
 
     Args:
         path: The file, its record beside it.
@@ -34,7 +33,7 @@ def shadow(path: Path, images: LabelledImages) -> Tensor:
         VerificationError: The file is missing, or not what its record says.
         ExportError: The runtime refuses it or the images.
     """
-    session = open_checked(path)
+    model = open_checked(path)
     if len(images) == 0:
         return torch.zeros(0, dtype=torch.int64)
-    return runtime_logits(session, images.images).argmax(1)
+    return torch.from_numpy(model.answer(images.images.numpy(), top_k=1, batch=BATCH).classes[:, 0].copy())

@@ -8,8 +8,9 @@ from typing import Protocol
 from edge.serving.model import ServedModel
 from edge.serving.opener import Opener
 from edge.versions import CURRENT, ONNX, Versions
-from export.record import read_record, record_path
-from export.verify import read_unchanged
+from export.layout import BACKBONE
+from export.loading import load
+from export.record import record_path
 from shared.errors import RoundError, VerificationError
 
 
@@ -88,8 +89,10 @@ class StateSource:
 
 def load_whole(path: Path, opener: Opener) -> ServedModel:
     """Open a file that is a whole model; errors as ``Source.load``."""
-    record = read_record(path)
-    return ServedModel(digest=record.sha256, body=opener.open(read_unchanged(path, record), {}))
+    loaded = load(path)
+    if loaded.record.part not in {"single", "complete"}:
+        raise VerificationError(f"{path} is a {loaded.record.part} alone", remedy="name the folder of the split export")
+    return ServedModel(digest=loaded.record.sha256, body=opener.open(loaded.payload, loaded.others))
 
 
 def stamp(path: Path) -> tuple[int, int, int]:
@@ -113,11 +116,15 @@ def _refuse_client(client: str | None, path: Path) -> None:
 
 
 def source_of(path: Path) -> Source:
-    """Return the source that a path is: an exported file, or an agent's folder.
+    """Return the source that a path is: an exported file, a split export, or an agent's folder.
 
     Raises:
-        VerificationError: It is neither.
+        VerificationError: It is none of them.
     """
+    if (path / BACKBONE).is_file():
+        from edge.serving.split import SplitSource  # noqa: PLC0415 - which builds on this file
+
+        return SplitSource(path)
     if path.is_dir():
         return StateSource(path)
     if path.is_file():

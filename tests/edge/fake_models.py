@@ -5,6 +5,7 @@ import hashlib
 from collections.abc import Sequence
 from pathlib import Path
 
+import msgspec
 import numpy as np
 import onnx
 import torch
@@ -12,9 +13,10 @@ from onnx import TensorProto, helper, numpy_helper
 
 from edge.device_data import DeviceData
 from edge.versions import BUNDLE, ONNX
-from export.graph import IR_VERSION, OPSET
+from export.options import OPSET, TOLERANCES, GraphOptions
 from export.parity import ParityResult
 from export.record import RECORD_VERSION, ExportRecord, Images, Source, encode_record, record_path
+from export.tracing import IR_VERSION
 from shared.images import LabelledImages
 
 NAMES = ("a", "b", "c", "d")
@@ -39,7 +41,7 @@ def long_tailed() -> DeviceData:
 
 
 @functools.cache
-def onnx_bytes(answers: tuple[int, ...], *, salt: str = "") -> bytes:
+def onnx_bytes(answers: tuple[int, ...], *, salt: str, described: tuple[tuple[str, str], ...]) -> bytes:
     """A graph that answers ``answers[kind]``; another salt gives other bytes."""
     weight = np.zeros((len(NAMES), len(NAMES)), dtype=np.float32)
     weight[np.arange(len(NAMES)), list(answers)] = 5.0
@@ -54,8 +56,12 @@ def onnx_bytes(answers: tuple[int, ...], *, salt: str = "") -> bytes:
         initializer=[numpy_helper.from_array(weight, "w")],
     )
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", OPSET)], ir_version=IR_VERSION)
-    named = {"class_names": '["a","b","c","d"]', "input": '{"layout":"NCHW","range":[0,1],"size":1,"channels":4}'}
-    for key, value in (named | {"salt": salt}).items():
+    named = {
+        "class_names": '["a","b","c","d"]',
+        "input": '{"layout":"NCHW","range":[0,1],"size":1,"channels":4}',
+        "salt": salt,
+    }
+    for key, value in (named | dict(described)).items():
         model.metadata_props.add(key=key, value=value)
     onnx.checker.check_model(model)
     return bytes(model.SerializeToString(deterministic=True))
@@ -65,17 +71,41 @@ def write_fake(
     folder: Path, answers: tuple[int, ...], *, salt: str = "", round_number: int = 1, kind: str = "personal"
 ) -> ExportRecord:
     """Write such a model with its record; return the record."""
-    payload = onnx_bytes(answers, salt=salt)
+    own = "personal" if kind == "personal" else "generic"
+    described = {
+        "part": "single",
+        "federation": "fake",
+        "round": str(round_number),
+        "client": "ana",
+        "shared_digest": DIGEST,
+        "backbone_digest": DIGEST,
+        "options": msgspec.json.encode(GraphOptions()).decode(),
+        "kind": own,
+        "rule": "etf",
+        "etf_digest": DIGEST,
+        "head_digest": DIGEST,
+    }
+    payload = onnx_bytes(answers, salt=salt, described=tuple(described.items()))
     record = ExportRecord(
         schema_version=RECORD_VERSION,
         sha256=hashlib.sha256(payload).hexdigest(),
         size_bytes=len(payload),
-        kind="personal" if kind == "personal" else "generic",
+        part="single",
+        others=(),
+        kind="personal" if own == "personal" else "generic",
         rule="etf",
         federation="fake",
         round=round_number,
         client="ana",
-        source=Source(bundle=BUNDLE, bundle_sha256=DIGEST, shared_digest=DIGEST, etf_digest=DIGEST, head_digest=DIGEST),
+        source=Source(
+            bundle=BUNDLE,
+            bundle_sha256=DIGEST,
+            shared_digest=DIGEST,
+            etf_digest=DIGEST,
+            head_digest=DIGEST,
+            backbone_digest=DIGEST,
+        ),
+        options=GraphOptions(),
         images=Images(origin="held-out", count=1),
         parity=ParityResult(
             num_images=1,
@@ -89,6 +119,10 @@ def write_fake(
             worst_class=0,
             passed=True,
         ),
+        accuracy=None,
+        tolerance=TOLERANCES["fp32"],
+        class_groups=None,
+        calibration=None,
         opset=OPSET,
         versions={},
     )

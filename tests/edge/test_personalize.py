@@ -59,7 +59,7 @@ def trained(data: DeviceData, epochs: int = 20) -> Head:
 def test_the_head_learns_this_devices_images_and_nothing_else_changes() -> None:
     source = generic()
     before = head_digest(source.head), {name: tensor.clone() for name, tensor in source.backbone.items()}
-    head = trained_head(source, DATA, settings_of(source), epochs=20, client="ana", device="cpu")
+    head = trained_head(source, DATA, settings_of(source), epochs=200, client="ana", device="cpu")
     assert accuracy(source, head, DATA.held_out) > accuracy(source, source.head, DATA.held_out) + 0.2
     assert head_digest(source.head) == before[0]
     assert all(torch.equal(source.backbone[name], tensor) for name, tensor in before[1].items())
@@ -94,7 +94,7 @@ def test_a_device_without_a_history_gets_the_generic_model_then_its_own_and_a_wa
     state, data = tmp_path / "agent", f"folder:{images}"
     fedloge("edge", "personalize", "--state", state, "--data", data).refused(7, "--generic")
     made = fedloge(
-        *("edge", "personalize", "--state", state, "--data", data, "--client", "ana", "--epochs", "20"),
+        *("edge", "personalize", "--state", state, "--data", data, "--client", "ana", "--epochs", "200"),
         *("--generic", tmp_path / "generic.safetensors", "--device", "cpu", "--json"),
     )
     assert made.code == 0, made.err
@@ -143,7 +143,7 @@ def test_a_head_trained_on_shuffled_labels_does_not_pass(
         data_spec=f"folder:{images}",
         generic=tmp_path / "generic.safetensors",
         client="ana",
-        epochs=20,
+        epochs=200,
         device="cpu",
     )
     honest = personalize(asked).after
