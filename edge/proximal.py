@@ -1,19 +1,16 @@
 """The pull of a client's own model towards the round's global one (Ditto's second term)."""
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor, nn
 
 from shared.heads import Head
-
-if TYPE_CHECKING:
-    from edge.trainer import LocalModel
+from shared.tensors import Tensors
 
 
 def pull_to(
-    received: "LocalModel", backbone: nn.Module, leaves: dict[str, Head], strength: float
+    anchor: Tensors, anchor_head: Head | None, *, backbone: nn.Module, head: Head | None, strength: float
 ) -> Callable[[], None] | None:
     """Return what adds the gradient of ``strength / 2 * ||v - w||^2`` to the parameters' gradients, or None at 0.
 
@@ -21,23 +18,22 @@ def pull_to(
     parameters and are not pulled.
 
     Args:
-        received: The round's model as it came.
+        anchor: The global backbone's tensors as they came.
+        anchor_head: The global head psi, or None where there is none to pull to.
         backbone: The client's own, in training.
-        leaves: Heads in training; phi is pulled to psi.
+        head: phi, in training, or None where it does not train.
         strength: lambda of the objective (Li et al., ICML 2021), at least 0.
     """
     if strength == 0:
         return None
-    pairs: list[tuple[Tensor, Tensor]] = [
-        (p, received.backbone[name].to(p.device)) for name, p in backbone.named_parameters()
-    ]
-    if "phi" in leaves and received.psi is not None:
-        pairs.append((leaves["phi"].weight, received.psi.weight.to(leaves["phi"].weight.device)))
+    pairs: list[tuple[Tensor, Tensor]] = [(p, anchor[name].to(p.device)) for name, p in backbone.named_parameters()]
+    if head is not None and anchor_head is not None:
+        pairs.append((head.weight, anchor_head.weight.to(head.weight.device)))
 
     def pull() -> None:
         with torch.no_grad():
-            for parameter, anchor in pairs:
+            for parameter, goal in pairs:
                 if parameter.grad is not None:
-                    parameter.grad.add_(parameter - anchor, alpha=strength)
+                    parameter.grad.add_(parameter - goal, alpha=strength)
 
     return pull

@@ -105,7 +105,8 @@ def _train_phase(
         weight_decay=training.weight_decay,
     )
     with seeded(derive_seed(settings.seed, "layers", *purpose), device):
-        pull = pull_to(received, backbone, leaves, settings.method.proximal) if phase.own_model else None
+        strength = settings.method.proximal if phase.own_model else 0.0
+        pull = pull_to(received.backbone, received.psi, backbone=backbone, head=leaves.get("phi"), strength=strength)
         for images, labels in epochs_of_batches(
             data, settings=settings, epochs=training.local_epochs, purpose=purpose, device=device
         ):

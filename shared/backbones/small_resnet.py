@@ -11,6 +11,8 @@ WIDTHS: Final = (16, 32, 64)
 class SmallResNet(nn.Module):
     """A 3x3 stem, three stages of basic blocks, global average pooling.
 
+    ReLUs work in place: no gradient needs what they overwrite, and a step keeps seven maps less in memory.
+
     Args:
         blocks: Basic blocks per stage.
         channels: Of the images.
@@ -20,7 +22,11 @@ class SmallResNet(nn.Module):
 
     def __init__(self, blocks: int, channels: int) -> None:
         super().__init__()
-        stem = [nn.Conv2d(channels, WIDTHS[0], 3, padding=1, bias=False), nn.BatchNorm2d(WIDTHS[0]), nn.ReLU()]
+        stem = [
+            nn.Conv2d(channels, WIDTHS[0], 3, padding=1, bias=False),
+            nn.BatchNorm2d(WIDTHS[0]),
+            nn.ReLU(inplace=True),
+        ]
         stages: list[nn.Module] = []
         width = WIDTHS[0]
         for stage, next_width in enumerate(WIDTHS):
@@ -52,7 +58,7 @@ class BasicBlock(nn.Module):
         self.residual = nn.Sequential(
             nn.Conv2d(width, next_width, 3, stride=stride, padding=1, bias=False),
             nn.BatchNorm2d(next_width),
-            nn.ReLU(),
+            nn.ReLU(inplace=True),
             nn.Conv2d(next_width, next_width, 3, padding=1, bias=False),
             nn.BatchNorm2d(next_width),
         )
@@ -64,5 +70,5 @@ class BasicBlock(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Return (N, next_width, height / stride, width / stride)."""
-        out: Tensor = nn.functional.relu(self.residual(x) + self.shortcut(x))
+        out: Tensor = nn.functional.relu(self.residual(x) + self.shortcut(x), inplace=True)
         return out
