@@ -5,6 +5,21 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from export.bench_command import bench_model
+from export.flags import (
+    Batch,
+    Data,
+    InPrecision,
+    InputAs,
+    Json,
+    Out,
+    OutputAs,
+    TopK,
+    graph_options,
+    needs_data,
+    read_labelled,
+)
+from export.options import GraphOptions
 from shared.command import Command, new_app
 from shared.errors import DataError, RoundError, VerificationError
 from shared.output import emit, note
@@ -14,7 +29,6 @@ if TYPE_CHECKING:
     from export.record import Images
     from export.verify import ImageFinder
     from shared.images import LabelledImages
-    from shared.settings import ModelSettings
 
 app = new_app()
 
@@ -23,17 +37,6 @@ GENERIC_BUNDLE = "generic.bundle.safetensors"
 
 PERSONAL_BUNDLE = "personal.bundle.safetensors"
 """What an agent writes when its personal head is realigned."""
-
-Data = Annotated[
-    str | None,
-    typer.Option(
-        metavar="SPEC",
-        help="Labelled images to compare on: digits, fashion-mnist:DIR, cifar10:DIR, cifar100:DIR or folder:DIR; its "
-        "test part where it has one. Without it: seeded random images, and the record says so.",
-    ),
-]
-Out = Annotated[Path | None, typer.Option(metavar="FILE", help="Where to write; default: beside the bundle.")]
-Json = Annotated[bool, typer.Option("--json", metavar="", help="Print one JSON envelope on stdout.")]
 
 
 @app.callback()
@@ -47,20 +50,27 @@ def generic(
     artifacts: Annotated[Path, typer.Option(metavar="DIR", help="The coordinator's folder of models.")],
     data: Data = None,
     out: Out = None,
+    precision: InPrecision = "fp32",
+    image_input: InputAs = "unit-nchw",
+    output: OutputAs = "logits",
+    top_k: TopK = None,
+    batch: Batch = None,
     as_json: Json = False,
 ) -> None:
     """Export the generic model of the last committed round.
 
     Example:
         fedloge export generic --artifacts coordinator --data digits
+        fedloge export generic --artifacts coordinator --data digits --precision int8 --input uint8-nhwc --top-k 3
     """
     bundle = artifacts / GENERIC_BUNDLE
+    options = graph_options(precision, image_input, output, top_k, batch)
     if not bundle.is_file():
         raise RoundError(
             f"no round is committed yet: {bundle} is not there",
             remedy="start the coordinator and wait for its first round, or check --artifacts",
         )
-    _export(bundle, out or artifacts / "generic.onnx", data, as_json=as_json)
+    _export(bundle, out or artifacts / "generic.onnx", data, options, as_json=as_json)
 
 
 @app.command(cls=Command)
@@ -69,20 +79,27 @@ def personal(
     state: Annotated[Path, typer.Option(metavar="DIR", help="The agent's state folder.")],
     data: Data = None,
     out: Out = None,
+    precision: InPrecision = "fp32",
+    image_input: InputAs = "unit-nchw",
+    output: OutputAs = "logits",
+    top_k: TopK = None,
+    batch: Batch = None,
     as_json: Json = False,
 ) -> None:
     """Export this device's personal model.
 
     Example:
         fedloge export personal --state agent --data folder:images
+        fedloge export personal --state agent --data folder:images --precision fp16 --output probabilities
     """
     bundle = state / PERSONAL_BUNDLE
+    options = graph_options(precision, image_input, output, top_k, batch)
     if not bundle.is_file():
         raise RoundError(
             f"there is no personal model yet: {bundle} is not there",
             remedy="let the agent finish a federation, or check --state",
         )
-    _export(bundle, out or state / "personal.onnx", data, as_json=as_json)
+    _export(bundle, out or state / "personal.onnx", data, options, as_json=as_json)
 
 
 @app.command("verify", cls=Command)
@@ -132,19 +149,85 @@ def verify_files(
         raise typer.Exit(VerificationError.exit_code)
 
 
-def _export(source: Path, path: Path, data: str | None, *, as_json: bool) -> None:
+@app.command(cls=Command)
+def split(
+    *,
+    bundles: Annotated[list[Path], typer.Argument(metavar="BUNDLE", help="Bundles that share one backbone.")],
+    out: Annotated[Path, typer.Option(metavar="DIR", help="One backbone, and heads/CLIENT.onnx for each bundle.")],
+    data: Data = None,
+    complete: Annotated[
+        bool, typer.Option("--complete", metavar="", help="Also a whole graph per client, on the same weights.")
+    ] = False,
+    precision: InPrecision = "fp32",
+    image_input: InputAs = "unit-nchw",
+    output: OutputAs = "logits",
+    top_k: TopK = None,
+    batch: Batch = None,
+    as_json: Json = False,
+) -> None:
+    """Write one backbone for many clients, and a head of a few KiB for each.
+
+    Where DIR holds the backbone already, only the heads are written, with the options it was written with.
+
+    Example:
+        fedloge export split runs/demo/agents/*/personal.bundle.safetensors --out models --data digits
+    """
+    from export.fleet import export_split  # noqa: PLC0415 - torch and ONNX take seconds to import; --help must not
+
+    options = graph_options(precision, image_input, output, top_k, batch)
+    needs_data(options, data)
+    written = export_split(bundles, out, options, data=data, complete=complete)
+    lines = [f"{path}: {record.size_bytes} bytes\n  {record.parity.summary()}" for path, record in written]
+    files = [{"file": str(path), "record": _plain(record)} for path, record in written]
+    emit({"files": files}, as_json=as_json, text="\n".join(lines))
+
+
+app.command("bench", cls=Command)(bench_model)
+
+
+@app.command(cls=Command)
+def triton(
+    *,
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="The model repository to write.")],
+    files: Annotated[list[Path], typer.Argument(metavar="FILE", help="Exported files, or heads of a split export.")],
+    as_json: Json = False,
+) -> None:
+    """Write exported files as a model repository for NVIDIA Triton.
+
+    Example:
+        fedloge export triton repository agent/personal.onnx
+        fedloge export triton repository models/heads/*.onnx
+    """
+    from export.triton import write_repository  # noqa: PLC0415 - as above
+
+    names = write_repository(folder, files)
+    lines = [f"{folder / name}: serves {name}" for name in names]
+    emit({"folder": str(folder), "models": names}, as_json=as_json, text="\n".join(lines))
+
+
+def _export(source: Path, path: Path, data: str | None, options: GraphOptions, *, as_json: bool) -> None:
+    needs_data(options, data)
     from export.bundle import read_bundle  # noqa: PLC0415
-    from export.publish import export_model, random_images  # noqa: PLC0415
+    from export.evidence import gather  # noqa: PLC0415
+    from export.publish import export_model  # noqa: PLC0415
 
     bundle = read_bundle(source)
-    if data is None:
-        images, origin = random_images(bundle.model, bundle.class_names, seed=0), "seeded-random:0"
-    else:
-        images, origin = _read(data, bundle.model, bundle.class_names), f"held-out:{data}"
-    record = export_model(bundle, images=images, images_source=origin, path=path, source=source)
+    seen = gather(bundle, data)
+    record = export_model(
+        bundle,
+        images=seen.images,
+        images_source=seen.source,
+        path=path,
+        source=source,
+        options=options,
+        calibration=seen.training,
+        class_groups=seen.groups,
+    )
     text = (
         f"{path}: {record.size_bytes} bytes, {record.kind} model of round {record.round}\n  {record.parity.summary()}"
     )
+    if record.accuracy is not None:
+        text += f"\n  {record.accuracy.summary()}"
     emit({"file": str(path), "record": _plain(record)}, as_json=as_json, text=text)
 
 
@@ -156,19 +239,13 @@ def _finder(data: str | None) -> "ImageFinder":
         if spec is None:
             return None
         try:
-            return _read(spec, bundle.model, bundle.class_names)
+            return read_labelled(spec, bundle.model, bundle.class_names).evaluation
         except DataError:
             if data is None:
                 return None  # the record's spec is a hint: the images may be on another machine
             raise
 
     return find
-
-
-def _read(spec: str, model: "ModelSettings", class_names: tuple[str, ...]) -> "LabelledImages":
-    from shared.data import read  # noqa: PLC0415
-
-    return read(spec, image_size=model.image_size, channels=model.channels, class_names=class_names).evaluation
 
 
 def _plain(value: object) -> dict[str, Any]:

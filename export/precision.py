@@ -87,14 +87,15 @@ def _to_half(proto: ModelProto) -> ModelProto:
 def _to_int8(proto: ModelProto, images: NDArray[np.float32], *, name: str) -> ModelProto:
     """Return the graph with int8 weights per channel and uint8 activations, as QuantizeLinear and DequantizeLinear.
 
-    Weights use 7 of their 8 bits: x86 without VNNI adds two products in 16 bits, which 8 bits would saturate, and a file
-    must compute the same on any of the devices it may reach.
+    Weights use 7 of their 8 bits: x86 without VNNI adds two products in 16 bits, which 8 bits would saturate, and a
+    file must compute the same on any of the devices it may reach.
 
     Raises:
         ExportError: The runtime cannot quantise the backbone.
     """
     from onnxruntime.quantization import QuantFormat, QuantType, quantize_static  # noqa: PLC0415 - see load_runtime
 
+    refused: tuple[type[Exception], ...] = (*refusals(), ValueError, RuntimeError)
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "int8.onnx"
         try:
@@ -109,7 +110,7 @@ def _to_int8(proto: ModelProto, images: NDArray[np.float32], *, name: str) -> Mo
                     activation_type=QuantType.QUInt8,
                     weight_type=QuantType.QInt8,
                 )
-        except (*refusals(), ValueError, RuntimeError) as cause:
+        except refused as cause:
             raise ExportError(
                 f"backbone {name} cannot be quantised: {str(cause).splitlines()[0]}", remedy="choose fp16 or fp32"
             ) from cause
