@@ -82,7 +82,7 @@ def personalize(
         typer.Option(metavar="FILE", help="The generic model's bundle to start from; default: the model that serves."),
     ] = None,
     client: Annotated[str | None, typer.Option(metavar="ID", help="Id of this device; drawn once and kept.")] = None,
-    epochs: Annotated[int, typer.Option(metavar="N", min=1, help="Passes over the training images.")] = 10,
+    epochs: Annotated[int, typer.Option(metavar="N", min=1, help="Passes over the training images.")] = 100,
     device: Annotated[str, typer.Option(metavar="NAME", help="auto, cpu, cuda or cuda:N.")] = "auto",
     as_json: Json = False,
 ) -> None:
