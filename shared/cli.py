@@ -22,6 +22,7 @@ EXTRAS: Final = {
     "onnxruntime": "gpu",
     "sklearn": "lab",
     "joblib": "lab",
+    "distributed": "dask",
     "torchmetrics": "lab",
     "scipy": "lab",
 }

@@ -44,6 +44,8 @@ def normalise(images: Tensor, mean: tuple[float, ...], std: tuple[float, ...]) -
     Returns:
         (N, channels, height, width), float32, on the images' device.
     """
-    shift = torch.tensor(mean, dtype=torch.float32, device=images.device).view(1, -1, 1, 1)
-    scale = torch.tensor(std, dtype=torch.float32, device=images.device).view(1, -1, 1, 1)
+    shift, scale = (
+        torch.tensor(values, dtype=torch.float32).view(1, -1, 1, 1).to(images.device, non_blocking=True)
+        for values in (mean, std)  # made on the CPU: a tensor made on a CUDA device from a list waits for the device
+    )
     return (images.to(torch.float32) / 255.0 - shift) / scale

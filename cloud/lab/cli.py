@@ -103,7 +103,9 @@ def compare(
     measured_on: opt.MeasuredOn = "test",
     evaluate_every: opt.EvaluateEvery = 10,
     workers: Annotated[int, typer.Option(metavar="N", min=1, help="Runs at a time, a process each.")] = 1,
-    backend: Annotated[str, typer.Option(metavar="NAME", help="joblib's: loky, or dask or ray on a cluster.")] = "loky",
+    dask: Annotated[
+        str, typer.Option(metavar="HOST:PORT", help="Scheduler of a Dask cluster whose workers make the runs instead.")
+    ] = "",
     table: Annotated[
         bool, typer.Option("--table", metavar="", help="Only print what is there, and what is missing.")
     ] = False,
@@ -139,7 +141,7 @@ def compare(
         evaluate_every=evaluate_every,
     )
     found = compare_all(
-        base, methods=methods, seeds=range(seeds), out=out, workers=workers, backend=backend, only_table=table
+        base, methods=methods, seeds=range(seeds), out=out, workers=workers, dask=dask, only_table=table
     )
     emit(found.plain(), as_json=as_json, text=compare_table(found.summaries))
     if found.missing:

@@ -64,7 +64,7 @@ def compare(
     seeds: Sequence[int],
     out: Path,
     workers: int,
-    backend: str,
+    dask: str,
     only_table: bool,
 ) -> Comparison:
     """Make what is missing unless only the table is wanted; write ``table.md`` and ``runs.csv`` beside the runs.
@@ -75,7 +75,7 @@ def compare(
     """
     cells = grid(base, method_names(methods), seeds)
     if not only_table:
-        sweep([cell for by_seed in cells.values() for cell in by_seed.values()], out, workers=workers, backend=backend)
+        sweep([cell for by_seed in cells.values() for cell in by_seed.values()], out, workers=workers, dask=dask)
     runs: dict[str, dict[int, Result]] = {}
     missing = []
     for method, by_seed in cells.items():

@@ -1,4 +1,4 @@
-"""Many runs: in parallel processes of this machine, or on any back end that joblib knows."""
+"""Many runs: in parallel processes of this machine, or on the workers of a Dask cluster."""
 
 import functools
 import threading
@@ -10,6 +10,7 @@ import joblib
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
 from cloud.lab.cells import finished, path_of, run_cell
+from cloud.lab.cluster import connected
 from cloud.lab.measuring import Point
 from cloud.lab.setting import LabSetting
 from shared.data import Splits, read
@@ -25,7 +26,7 @@ def images(spec: str) -> Splits:
     return read(spec, image_size=None, channels=None, class_names=None)
 
 
-def sweep(settings: Sequence[LabSetting], folder: Path, *, workers: int, backend: str = "loky") -> None:
+def sweep(settings: Sequence[LabSetting], folder: Path, *, workers: int, dask: str = "") -> None:
     """Make the runs that are not there yet, in the order given.
 
     Each run is one process with the federation's own number of threads (1): the same numbers whatever the number of
@@ -34,23 +35,24 @@ def sweep(settings: Sequence[LabSetting], folder: Path, *, workers: int, backend
     Args:
         settings: The runs.
         folder: Of the results, seen by every worker.
-        workers: Processes at a time.
-        backend: joblib's: "loky" on this machine; "dask" or "ray" where their packages are installed and a cluster is
-            connected.
+        workers: Processes at a time on this machine.
+        dask: Address of a Dask scheduler whose workers make the runs instead; they see the images and ``folder`` under
+            the same paths.
+
+    Raises:
+        SettingsError: The cluster is out of reach, or has workers of several threads.
     """
     missing = [setting for setting in settings if finished(folder, setting) is None]
     if not missing:
         return
     folder.mkdir(parents=True, exist_ok=True)
     with _shown(missing, folder):
-        if workers == 1:
+        if workers == 1 and not dask:
             for setting in missing:
                 _work(setting, folder)
             return
-        with joblib.parallel_config(backend=backend, n_jobs=workers):
-            joblib.Parallel(batch_size=1, pre_dispatch=workers)(
-                joblib.delayed(_work)(setting, folder) for setting in missing
-            )
+        with connected(dask) if dask else joblib.parallel_config(backend="loky", n_jobs=workers):
+            joblib.Parallel(batch_size=1)(joblib.delayed(_work)(setting, folder.resolve()) for setting in missing)
 
 
 def _work(setting: LabSetting, folder: Path) -> None:

@@ -1,10 +1,13 @@
 """What local training may touch, what it must not, and that it repeats."""
 
 import copy
+from collections.abc import Iterator
+from typing import Any
 
 import pytest
 import torch
 
+import edge.trainer
 from edge.trainer import LocalModel, local_heads, train_locally
 from shared.heads import Head
 from shared.methods import LocalHeads, fedloge
@@ -220,3 +223,29 @@ def test_cuda_agrees_with_the_cpu_in_fp32() -> None:
     )
     for name, tensor in tensors_of(cpu).items():
         assert torch.allclose(tensors_of(cuda)[name], tensor, atol=1e-2), name
+
+
+@pytest.mark.cuda
+def test_an_epoch_on_cuda_never_waits_for_the_device(monkeypatch: pytest.MonkeyPatch) -> None:
+    if not torch.cuda.is_available():
+        pytest.skip("no CUDA device")
+    whole = edge.trainer.epochs_of_batches
+
+    def watched(*arguments: Any, **options: Any) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
+        torch.cuda.set_sync_debug_mode("error")  # from the first batch to the end of the last step
+        try:
+            yield from whole(*arguments, **options)
+        finally:
+            torch.cuda.set_sync_debug_mode("default")
+
+    monkeypatch.setattr(edge.trainer, "epochs_of_batches", watched)
+    settings = shared_settings(training=TrainingSettings(batch_size=4, local_epochs=1, crop_padding=2))
+    train_locally(
+        local_model(settings),
+        labelled_images(LABELS),
+        etf=frame(settings),
+        settings=settings,
+        round_number=1,
+        client="a",
+        device=torch.device("cuda"),
+    )
