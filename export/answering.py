@@ -37,13 +37,16 @@ def answering(head: Head, options: GraphOptions) -> Stage:
         nodes.append(node("Where", "keep unmasked forbidden", LOGITS))
         constants.append(constant("keep", head.keep.cpu().numpy()))
         constants.append(constant("forbidden", np.array(MASKED_LOGIT, np.float32)))
-    last = LOGITS
-    if options.output == "probabilities":
-        last = PROBABILITIES
+    shares = options.output == "probabilities"
+    if shares:
         nodes.append(node("Softmax", LOGITS, PROBABILITIES, axis=1))
     if options.top_k is not None:
-        nodes.append(node("TopK", f"{last} k", f"{SCORES} {CLASSES}", axis=1, largest=1, sorted=1))
+        # by logits: an unlikely class's probability may be 0 in fp32, and would tie with those the mask forbids
+        scores = "best" if shares else SCORES
+        nodes.append(node("TopK", f"{LOGITS} k", f"{scores} {CLASSES}", axis=1, largest=1, sorted=1))
         constants.append(constant("k", np.array([options.top_k])))
+        if shares:
+            nodes.append(node("GatherElements", f"{PROBABILITIES} {CLASSES}", SCORES, axis=1))
     return Stage(nodes=tuple(nodes), constants=tuple(constants))
 
 

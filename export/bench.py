@@ -10,6 +10,8 @@ from typing import Final
 
 import torch
 from msgspec import Struct
+from rich.box import SIMPLE
+from rich.console import Group
 from rich.table import Table
 
 from export.bundle import Bundle, write_bundle
@@ -121,25 +123,27 @@ def bench(
     )
 
 
-def table(result: Bench) -> Table:
-    """Return the result for people."""
+def table(result: Bench) -> Group:
+    """Return the result for people: what a call takes, then what a model weighs."""
     title = f"{result.backbone}, {result.image_size} px, {result.threads} thread(s), {result.processor}"
-    shown = Table(title=title, title_justify="left")
-    for heading in ("batch", "run by", "p50 ms", "p99 ms", "images/s", "x eager (spread)", "peak MiB", "file KiB"):
-        shown.add_column(heading, justify="left" if heading == "run by" else "right")
+    times = Table(box=SIMPLE, title=title, title_justify="left")
+    for heading in ("batch", "run by", "p50 ms", "p99 ms", "images/s", "x eager", "CPU ms", "x eager"):
+        times.add_column(heading, justify="left" if heading == "run by" else "right", no_wrap=True)
     for row in result.rows:
-        timing = row.timing
-        shown.add_row(
-            str(row.batch),
-            row.name,
-            f"{timing.p50_ms:.3f}",
-            f"{timing.p99_ms:.3f}",
-            f"{timing.images_per_second:.0f}",
-            f"{timing.speedup:.2f} ({timing.speedup_lowest:.2f} to {timing.speedup_highest:.2f})",
-            "" if row.peak_mib is None else f"{row.peak_mib:.0f}",
-            "" if row.file_bytes is None else f"{row.file_bytes / 1024:.0f}",
-        )
-    return shown
+        took = row.timing
+        rates = [f"{took.p50_ms:.2f}", f"{took.p99_ms:.2f}", f"{took.images_per_second:.0f}", f"{took.speedup:.1f}"]
+        times.add_row(str(row.batch), row.name, *rates, f"{took.cpu_ms:.2f}", f"{took.cpu_speedup:.1f}")
+    batches = list(dict.fromkeys(row.batch for row in result.rows))
+    weights = Table(box=SIMPLE)
+    for heading in ("run by", "file KiB", *(f"MiB at {batch}" for batch in batches)):
+        weights.add_column(heading, justify="left" if heading == "run by" else "right", no_wrap=True)
+    for name in dict.fromkeys(row.name for row in result.rows):
+        own = {row.batch: row for row in result.rows if row.name == name}
+        size = next(iter(own.values())).file_bytes
+        peaks = [own[batch].peak_mib if batch in own else None for batch in batches]
+        said = ["" if peak is None else f"{peak:.0f}" for peak in peaks]
+        weights.add_row(name, "" if size is None else f"{size / 1024:.0f}", *said)
+    return Group(times, weights)
 
 
 def processor() -> str:

@@ -13,6 +13,7 @@ from export.options import TABLE, GraphOptions, Precision, Provider
 from export.preprocessing import IMAGES
 from export.publish import random_images
 from export.runtime import cuda_loads, load_runtime, open_session
+from export.tracing import quiet
 from export.views import scale
 from shared.errors import ExportError
 from shared.images import LabelledImages
@@ -111,8 +112,8 @@ def _torch_call(module: Any, images: Tensor) -> Callable[[], object]:
 
 def _compile(module: Any, images: Tensor) -> Any:
     torch.compiler.reset()  # else a second shape would be compiled as any shape, which is slower
-    compiled = torch.compile(module, dynamic=False)
-    with torch.inference_mode():
+    compiled: Any = torch.compile(module, dynamic=False)
+    with quiet(), torch.inference_mode():  # it warns of compilers that it does not need
         compiled(images)
     return compiled
 

@@ -1,5 +1,6 @@
 """A traced backbone in fp16 or int8; pixels come in and features go out in fp32 either way."""
 
+import copy
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -49,7 +50,8 @@ def in_precision(
     """
     if precision == "fp32":
         return proto
-    load_runtime()  # both conversions are its own
+    load_runtime()  # both conversions are its own, and both write into what they are given
+    proto = copy.deepcopy(proto)
     if precision == "fp16":
         return _to_half(proto)
     if calibration is None or len(calibration) == 0:

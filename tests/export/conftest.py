@@ -4,10 +4,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from onnx import ModelProto
 
 from export.bundle import Bundle, write_bundle
 from export.graph import to_onnx
 from export.publish import export_model
+from export.tracing import trace
 from tests.export.samples import make_bundle, make_images
 
 
@@ -19,6 +21,23 @@ def bundle() -> Bundle:
 @pytest.fixture(scope="session")
 def graph(bundle: Bundle) -> bytes:
     return to_onnx(bundle)
+
+
+@pytest.fixture(scope="session")
+def traced(bundle: Bundle) -> ModelProto:
+    return trace(bundle)
+
+
+@pytest.fixture
+def quick_trace(traced: ModelProto, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let every graph of the sample's backbone be made from one trace of it."""
+
+    def copied(_bundle: Bundle) -> ModelProto:
+        copy = ModelProto()
+        copy.CopyFrom(traced)
+        return copy
+
+    monkeypatch.setattr("export.graph.trace", copied)
 
 
 @pytest.fixture
