@@ -5,8 +5,8 @@ from rich.table import Table
 from rich.text import Text
 
 from cloud.demo.comparison import MODELS, best_models, difference
-from cloud.demo.words import gain, percent
 from cloud.result import ClientResult, Means, Result
+from cloud.words import gain, percent
 
 
 def closing_table(result: Result) -> Table:

@@ -12,8 +12,8 @@ from rich.table import Table
 from rich.text import Text
 
 from cloud.demo.comparison import MODELS
-from cloud.demo.words import count, duration, percent, size
 from cloud.result import Result, RoundFigures
+from cloud.words import count, duration, percent, size
 from shared.output import console as new_console
 
 VISIBLE_ROUNDS: Final = 12

@@ -78,7 +78,7 @@ def run_command(
     result = run_one(setting, out)
     emit(_plain(result), as_json=as_json, text=run_table(result))
     if not as_json:
-        console().print(f"\nresult: {out / 'result.json'}, curve.csv, clients.csv")
+        console().print(f"\nreport: {out / 'report.html'}\nresult: {out / 'result.json'}, curve.csv, clients.csv")
 
 
 @app.command(cls=Command)
@@ -144,6 +144,8 @@ def compare(
         base, methods=methods, seeds=range(seeds), out=out, workers=workers, dask=dask, only_table=table
     )
     emit(found.plain(), as_json=as_json, text=compare_table(found.summaries))
+    if not as_json and out.is_dir():
+        console().print(f"\nreport: {out / 'report.html'}\ntables: {out / 'table.md'}, runs.csv")
     if found.missing:
         note(f"missing runs: {', '.join(found.missing)}")
 

@@ -1,15 +1,13 @@
 """``lab compare``: make the runs that are missing, then read all of them as one table."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
-
-import msgspec
 
 from cloud.lab.cells import finished
+from cloud.lab.comparison import Comparison
+from cloud.lab.report import render_comparison
 from cloud.lab.setting import LabSetting
-from cloud.lab.summary import MethodSummary, grid, summarise
+from cloud.lab.summary import grid, summarise
 from cloud.lab.sweep import sweep
 from cloud.lab.tables import markdown, runs_csv
 from cloud.result import Result
@@ -19,42 +17,6 @@ from shared.methods import RECIPES
 
 FIRST = ("fedloge", "fedavg-heads", "fedavg")
 """What "all" runs first: the default and the two it is most often asked to beat."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Comparison:
-    """Everything a table needs.
-
-    Attributes:
-        base: The setting all runs share but for method and seed.
-        runs: Results by method and seed.
-        summaries: One per method, in order.
-        missing: Keys of runs that are not there.
-    """
-
-    base: LabSetting
-    runs: Mapping[str, Mapping[int, Result]]
-    summaries: tuple[MethodSummary, ...]
-    missing: tuple[str, ...]
-
-    def plain(self) -> dict[str, Any]:
-        """Return rows, summaries and what is missing, made of JSON's types."""
-        return {
-            "settings": msgspec.to_builtins(self.base),
-            "rows": [
-                {
-                    "method": method,
-                    "seed": seed,
-                    "gm": msgspec.to_builtins(result.gm),
-                    "pm": msgspec.to_builtins(result.pm),
-                    "seconds": result.seconds,
-                }
-                for method, by_seed in self.runs.items()
-                for seed, result in sorted(by_seed.items())
-            ],
-            "summary": [msgspec.to_builtins(summary) for summary in self.summaries],
-            "missing": list(self.missing),
-        }
 
 
 def compare(
@@ -67,7 +29,7 @@ def compare(
     dask: str,
     only_table: bool,
 ) -> Comparison:
-    """Make what is missing unless only the table is wanted; write ``table.md`` and ``runs.csv`` beside the runs.
+    """Make what is missing unless only the table is wanted; write report and tables beside the runs.
 
     Raises:
         SettingsError: A method is unknown.
@@ -87,10 +49,12 @@ def compare(
             else:
                 runs[method][seed] = result
     summaries = summarise(runs, seeds)
+    comparison = Comparison(base=base, runs=runs, summaries=summaries, missing=tuple(missing))
     if out.is_dir():
         write_durably(out / "table.md", (markdown(summaries) + "\n").encode())
         write_durably(out / "runs.csv", runs_csv([r for by_seed in runs.values() for r in by_seed.values()]).encode())
-    return Comparison(base=base, runs=runs, summaries=summaries, missing=tuple(missing))
+        write_durably(out / "report.html", render_comparison(comparison).encode())
+    return comparison
 
 
 def method_names(text: str) -> list[str]:

@@ -5,6 +5,7 @@ from pathlib import Path
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from cloud.lab.measuring import Point
+from cloud.lab.report import render_run
 from cloud.lab.run import run
 from cloud.lab.setting import LabSetting
 from cloud.lab.sweep import images
@@ -16,7 +17,7 @@ from shared.output import console, note
 
 
 def run_one(setting: LabSetting, out: Path) -> Result:
-    """Run a setting, and write ``result.json``, ``curve.csv`` and ``clients.csv``.
+    """Run a setting, and write ``result.json``, ``report.html``, ``curve.csv`` and ``clients.csv``.
 
     Raises:
         ArtifactError: The folder cannot be used.
@@ -41,6 +42,7 @@ def run_one(setting: LabSetting, out: Path) -> Result:
 
         result = run(setting, splits, told)
     write_result(result, out / "result.json")
+    write_durably(out / "report.html", render_run(result).encode())
     write_durably(out / "curve.csv", curve_csv(result).encode())
     write_durably(out / "clients.csv", clients_csv(result).encode())
     return result

@@ -1,5 +1,6 @@
 """Every method as a recipe under its name; one engine trains, averages, measures and exports them all."""
 
+import difflib
 from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any, Final
@@ -51,10 +52,17 @@ def method_settings(name: str, **changes: Any) -> MethodSettings:
     """Return a method's settings: the common defaults, then the recipe's knobs, then what is asked for.
 
     Raises:
-        SettingsError: The name is unknown.
+        SettingsError: The name or a knob is unknown.
     """
     if name not in RECIPES:
         raise SettingsError(f"method {name!r} is unknown", remedy=f"use one of: {', '.join(RECIPES)}")
+    unknown = sorted(changes.keys() - set(MethodSettings.__struct_fields__))
+    if unknown:
+        near = difflib.get_close_matches(unknown[0], MethodSettings.__struct_fields__, n=1)
+        raise SettingsError(
+            f"method has no knob {unknown[0]!r}" + (f"; did you mean {near[0]}?" if near else ""),
+            remedy=f"use some of: {', '.join(MethodSettings.__struct_fields__)}",
+        )
     knobs: dict[str, Any] = {"name": name, **RECIPES[name].knobs, **changes}
     return MethodSettings(**knobs)
 

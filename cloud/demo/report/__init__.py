@@ -1,9 +1,4 @@
-"""The report of a finished run: result in, one HTML file out.
-
-The pictures are inline SVG drawn by the pure functions of this folder. Deviation from "a library first": matplotlib
-fixes colours and text sizes when it draws, so one picture cannot serve light and dark pages or tell its numbers under
-the pointer; measured on the learning curves, it also weighs 2.5 times as much with text as text and 3.4 as paths.
-"""
+"""The report of a finished demo: result in, one HTML file out."""
 
 from cloud.demo.report.page import render
 

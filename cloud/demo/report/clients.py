@@ -6,12 +6,12 @@ from math import floor
 from xml.etree.ElementTree import Element
 
 from cloud.demo.comparison import BASELINE_NAMES, MODELS, TIE, Contest, ModelName, contest, difference
-from cloud.demo.report.figure import Figure
-from cloud.demo.report.marks import bar, canvas, diamond, dot, group, label, rule
-from cloud.demo.report.markup import shortened, text_width
-from cloud.demo.report.scale import Axis
-from cloud.demo.words import count, gain, listing, percent
+from cloud.report.figure import Figure
+from cloud.report.marks import bar, canvas, diamond, dot, group, label, rule
+from cloud.report.markup import shortened, text_width
+from cloud.report.scale import Axis
 from cloud.result import ClientResult, Means, Result
+from cloud.words import count, gain, listing, percent
 
 TOP = 30.0
 """Pixels above the first row, for the axis."""

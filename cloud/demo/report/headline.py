@@ -3,9 +3,10 @@
 from xml.etree.ElementTree import Element
 
 from cloud.demo.comparison import BASELINE_NAMES, MODELS, difference
-from cloud.demo.report.markup import element
-from cloud.demo.words import count, duration, gain, percent, size
+from cloud.report.cards import cards_list
+from cloud.report.markup import element
 from cloud.result import Result
+from cloud.words import count, duration, gain, percent, size
 
 MEANINGS = {
     "alone": "trained on the client alone",
@@ -22,7 +23,7 @@ def headline(result: Result) -> Element:
         element("h1", title(result)),
         element("p", setting(result), class_="lead"),
         _bars(result),
-        element("ul", *[_card(*card) for card in cards(result)], class_="cards"),
+        cards_list(cards(result)),
     )
 
 
@@ -94,7 +95,3 @@ def cards(result: Result) -> list[tuple[str, str, str]]:
     traffic = f"{size(result.bytes_up)} up, {size(result.bytes_down)} down"
     found.append((size(result.bytes_up + result.bytes_down), "over MQTT", traffic))
     return found
-
-
-def _card(figure: str, name: str, detail: str) -> Element:
-    return element("li", element("b", figure), element("span", name), element("small", detail))

@@ -1,16 +1,14 @@
-"""The sections without a picture: closing table, exported models and what was run."""
+"""The sections without a picture: the closing table and the exported models."""
 
 import posixpath
 from collections.abc import Sequence
 from xml.etree.ElementTree import Element
 
-import msgspec
-
 from cloud.demo.comparison import BASELINE_NAMES, MODELS, TIE, best_models, difference
-from cloud.demo.report.figure import Table, table_block
-from cloud.demo.report.markup import element
-from cloud.demo.words import gain, percent
+from cloud.report.figure import Table, table_block
+from cloud.report.markup import element
 from cloud.result import ClientResult, Means, ModelRecord, Result
+from cloud.words import gain, percent
 
 
 def closing_section(result: Result) -> Element:
@@ -118,35 +116,3 @@ def _model(model: ModelRecord, folder: str) -> tuple[str, ...]:
         f"{parity.num_images} {parity.images}".strip(),
         model.digest,
     )
-
-
-def config_section(result: Result) -> Element:
-    """Return what was run, and the generic rules' accuracies for the record."""
-    entries = [(key.replace("_", " "), _plain(value)) for key, value in result.config.items()]
-    entries.append(("global digest", result.global_digest or "-"))
-    pairs = [
-        element("div", element("dt", key), element("dd", value), class_="long" if len(value) > 30 else "")
-        for key, value in entries
-    ]
-    rules = result.gm.rules if result.gm is not None else {}
-    record = "Generic rules on the test images, for the record (none is chosen by it): "
-    told = [f"{name} {percent(value)}" for name, value in rules.items()]
-    return element(
-        "section",
-        element("p", "The run", class_="kicker"),
-        element("h2", "What was run"),
-        element("dl", *pairs, class_="config"),
-        element("p", record + ", ".join(told) + ".", class_="soft") if told else None,
-        id="run",
-    )
-
-
-def _plain(value: object) -> str:
-    """Return any JSON value as people read it."""
-    if isinstance(value, str):
-        return value
-    if isinstance(value, float):
-        return f"{value:g}"
-    if isinstance(value, list | tuple):
-        return ", ".join(_plain(item) for item in value)
-    return msgspec.json.encode(value).decode()

@@ -3,11 +3,11 @@
 from collections.abc import Sequence
 from xml.etree.ElementTree import Element
 
-from cloud.demo.report.figure import Figure, Table
-from cloud.demo.report.marks import canvas, column, group, label, rule
-from cloud.demo.report.scale import NARROW, Axis, byte_ticks, column_width, label_step
-from cloud.demo.words import duration, size
+from cloud.report.figure import Figure, Table
+from cloud.report.marks import canvas, column, group, label, rule
+from cloud.report.scale import NARROW, Axis, byte_ticks, column_width, label_step
 from cloud.result import Result, RoundFigures
+from cloud.words import duration, size
 
 
 def traffic_figure(result: Result) -> Figure | None:

@@ -3,9 +3,9 @@
 from collections.abc import Sequence
 from xml.etree.ElementTree import Element
 
-from cloud.demo.report.marks import label
-from cloud.demo.report.markup import shortened, text_width
-from cloud.demo.report.scale import label_step
+from cloud.report.marks import label
+from cloud.report.markup import shortened, text_width
+from cloud.report.scale import label_step
 from cloud.result import ClassAccuracy, Result
 
 FONT_PIXELS = 12.0

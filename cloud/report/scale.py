@@ -1,6 +1,7 @@
 """From values to pixels: linear axes, round ticks and thinned labels."""
 
 import math
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final
 
@@ -44,6 +45,21 @@ def ticks(high: float, intervals: int) -> list[float]:
     """Return round values from 0 up to at most ``high``."""
     step = round_step(high, intervals)
     return [index * step for index in range(int(high / step + 1e-9) + 1)]
+
+
+def span_ticks(low: float, high: float, intervals: int) -> list[float]:
+    """Return round values within [low, high], the range of ``widened`` among others; none may be 0."""
+    step = round_step(high - low, intervals + 2)  # widening adds up to two steps
+    return [index * step for index in range(math.ceil(low / step - 1e-9), math.floor(high / step + 1e-9) + 1)]
+
+
+def widened(values: Iterable[float], intervals: int, *, least: float) -> tuple[float, float]:
+    """Return the range of the values, at least ``least`` (positive) wide, with both ends moved out to round values."""
+    known = list(values)
+    low, high = min(known), max(known)
+    missing = max(0.0, least - (high - low)) / 2
+    step = round_step(max(high - low, least), intervals)
+    return math.floor((low - missing) / step + 1e-9) * step, math.ceil((high + missing) / step - 1e-9) * step
 
 
 def byte_ticks(high: float, intervals: int) -> list[float]:

@@ -2,11 +2,11 @@
 
 from math import ceil
 
-from cloud.demo.report.bubbles import Holdings, draw_bubbles
-from cloud.demo.report.classes import classes_of, head_to_tail
-from cloud.demo.report.figure import Figure, Table
-from cloud.demo.words import count
+from cloud.report.bubbles import Holdings, draw_bubbles
+from cloud.report.classes import classes_of, head_to_tail
+from cloud.report.figure import Figure, Table
 from cloud.result import Result
+from cloud.words import count
 
 
 def holdings_of(result: Result) -> Holdings | None:

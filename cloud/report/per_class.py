@@ -4,13 +4,13 @@ from collections.abc import Sequence
 from itertools import groupby
 from xml.etree.ElementTree import Element
 
-from cloud.demo.report.classes import class_labels, classes_of, head_to_tail, room_below
-from cloud.demo.report.figure import Figure, Table
-from cloud.demo.report.marks import canvas, column, group, label, rule
-from cloud.demo.report.markup import text_width
-from cloud.demo.report.scale import Axis, column_width, ticks
-from cloud.demo.words import count, percent
+from cloud.report.classes import class_labels, classes_of, head_to_tail, room_below
+from cloud.report.figure import Figure, Table
+from cloud.report.marks import canvas, column, group, label, rule
+from cloud.report.markup import text_width
+from cloud.report.scale import Axis, column_width, ticks
 from cloud.result import ClassAccuracy, GenericResult, Result
+from cloud.words import count, percent
 
 ACCURACY_PIXELS = 200.0
 IMAGES_PIXELS = 110.0
@@ -49,7 +49,7 @@ def per_class_figure(result: Result) -> Figure | None:
 def heading(gm: GenericResult) -> str:
     """Say what the tail costs."""
     if gm.head is None or gm.tail is None:
-        return f"The generic model is right on {percent(gm.accuracy)} of the test images"
+        return f"The generic model is right on {percent(gm.accuracy)} of the balanced images"
     lag = 100 * (gm.head - gm.tail)
     if lag <= 0:
         return f"Tail classes are no harder than head classes: {percent(gm.tail)} against {percent(gm.head)}"
@@ -59,7 +59,7 @@ def heading(gm: GenericResult) -> str:
 def caption(gm: GenericResult, classes: Sequence[ClassAccuracy]) -> str:
     """Return the groups' accuracies, the range of training images and the hardest class."""
     groups = [f"{percent(v)} on {n} classes" for n in ("head", "medium", "tail") if (v := getattr(gm, n)) is not None]
-    sentences = [f"One generic model for every client: {percent(gm.accuracy)} on balanced test images"]
+    sentences = [f"One generic model for every client: {percent(gm.accuracy)} on balanced images"]
     sentences[0] += f", {', '.join(groups)}." if groups else "."
     known = [entry for entry in classes if entry.train_images is not None]
     if known:
@@ -130,6 +130,6 @@ def _groups(gm: GenericResult, classes: Sequence[ClassAccuracy], start: float, s
         marks.append(rule(left, up(mean), right, up(mean), "mean"))
         marks.append(rule(left, TOP - 26, right, TOP - 26, f"bracket {name}"))
         texts = (f"{name}: mean {percent(mean)}", f"{name} {100 * mean:.0f}%", f"{100 * mean:.0f}%")
-        text = next((text for text in texts if text_width(text, 13) <= right - left), "")
+        text = next((text for text in texts if text_width(text, 14.5) <= right - left), "")
         marks.append(label((left + right) / 2, TOP - 32, text, f"middle strong ink {name}"))
     return marks

@@ -3,16 +3,16 @@
 from collections.abc import Sequence
 from xml.etree.ElementTree import Element
 
-from cloud.demo.report.figure import Figure, Table
-from cloud.demo.report.marks import area, canvas, curve, diamond, dot, group, label, rule
-from cloud.demo.report.scale import NARROW, Axis, label_step, ticks
-from cloud.demo.words import count, duration, listing, percent
+from cloud.report.figure import Figure, Table
+from cloud.report.marks import area, canvas, curve, diamond, dot, group, label, rule
+from cloud.report.scale import NARROW, Axis, label_step, ticks
 from cloud.result import Result, RoundFigures
+from cloud.words import count, duration, listing, percent
 
 SERIES = (
     ("personal", "pm_mean", "personal models, mean over clients"),
     ("own", "generic_mean", "generic model on the same images"),
-    ("generic", "gm", "generic model on the balanced test images"),
+    ("generic", "gm", "generic model on the balanced images"),
 )
 """Style, field of ``RoundFigures`` and meaning, most important first."""
 
@@ -84,10 +84,11 @@ def draw(rounds: Sequence[RoundFigures], width: int, alt: str) -> Element:
     height = 260 if width <= NARROW else 340
     x = Axis(rounds[0].round, rounds[-1].round, 44, width - 58)
     y = Axis(0, 1, height - 40, 12)
-    step = label_step((x.end - x.start) / max(1, len(rounds) - 1), 30)
+    numbers = range(rounds[0].round, rounds[-1].round + 1)
+    step = label_step((x.end - x.start) / max(1, len(numbers) - 1), 30)
     grid = [rule(x.start, y(v), x.end, y(v), "grid") for v in ticks(1, 5)]
     grid += [label(x.start - 8, y(v) + 4, f"{100 * v:.0f}%", "end") for v in ticks(1, 5)]
-    grid += [label(x(r.round), y.start + 20, str(r.round), "middle") for r in rounds if r.round % step == 0]
+    grid += [label(x(number), y.start + 20, str(number), "middle") for number in numbers if number % step == 0]
     grid.append(label((x.start + x.end) / 2, height - 2, "round", "middle soft"))
     late = [
         diamond(x(r.round), y.start, 5, "mark missing", tip=f"round {r.round}: {', '.join(r.missing)} missing")
@@ -129,19 +130,18 @@ def _ends(rounds: Sequence[RoundFigures], x: Axis, y: Axis) -> list[Element]:
 
 
 def table(rounds: Sequence[RoundFigures]) -> Table:
-    """Return one row per round."""
+    """Return one row per measured round, without columns nobody counted."""
+    columns: list[tuple[str, list[str]]] = [("round", [str(r.round) for r in rounds])]
+    if any(r.selected for r in rounds):
+        columns.append(("updates", [f"{r.accepted} of {r.selected}" if r.selected else "-" for r in rounds]))
+    columns.append(("generic, balanced", [percent(r.gm) for r in rounds]))
+    columns.append(("generic, own images", [percent(r.generic_mean) for r in rounds]))
+    columns.append(("personal", [percent(r.pm_mean) for r in rounds]))
+    if any(r.seconds for r in rounds):
+        columns.append(("time", [duration(r.seconds) for r in rounds]))
+    if any(r.missing for r in rounds):
+        columns.append(("missing", [", ".join(r.missing) for r in rounds]))
     return Table(
-        headings=("round", "updates", "generic, balanced", "generic, own images", "personal", "time", "missing"),
-        rows=tuple(
-            (
-                str(r.round),
-                f"{r.accepted} of {r.selected}" if r.selected else "-",
-                percent(r.gm),
-                percent(r.generic_mean),
-                percent(r.pm_mean),
-                duration(r.seconds),
-                ", ".join(r.missing),
-            )
-            for r in rounds
-        ),
+        headings=tuple(heading for heading, _ in columns),
+        rows=tuple(zip(*(cells for _, cells in columns), strict=True)),
     )

@@ -3,8 +3,8 @@
 import pytest
 
 from cloud.demo.comparison import best_models, contest, difference
-from cloud.demo.words import count, duration, gain, listing, percent, size
 from cloud.result import ClientResult
+from cloud.words import count, duration, gain, listing, percent, size
 
 
 def test_numbers_are_written_with_their_unit_and_sign() -> None:

@@ -4,10 +4,10 @@ from dataclasses import dataclass
 from math import ceil, sqrt
 from xml.etree.ElementTree import Element
 
-from cloud.demo.report.classes import class_labels, room_below
-from cloud.demo.report.marks import canvas, column, dot, group, label, rule, tiles
-from cloud.demo.report.markup import shortened, text_width
-from cloud.demo.report.scale import Axis, column_width
+from cloud.report.classes import class_labels, room_below
+from cloud.report.marks import canvas, column, dot, group, label, rule, tiles
+from cloud.report.markup import shortened, text_width
+from cloud.report.scale import Axis, column_width
 
 TOTALS_PIXELS = 84.0
 """Height of the bars above the columns."""

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from xml.etree.ElementTree import Element
 
-from cloud.demo.report.markup import Child, element, written
+from cloud.report.markup import Child, element, written
 
 
 def canvas(width: float, height: float, alt: str, *children: Child) -> Element:

@@ -2,20 +2,28 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import TypeAlias
 from xml.etree.ElementTree import Element
 
-from cloud.demo.report.markup import element
-from cloud.demo.report.scale import NARROW, WIDE
+from cloud.report.markup import Child, element
+from cloud.report.scale import NARROW, WIDE
+
+Cell: TypeAlias = "str | Element"
+"""A text, or one with a mark around it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Table:
-    """Headings and rows; the first ``num_texts`` columns hold words, the others numbers."""
+    """Headings and rows; the first ``num_texts`` columns hold words, the others numbers.
+
+    ``dense`` sets many columns closer, and keeps the first in sight where the table scrolls sideways.
+    """
 
     headings: tuple[str, ...]
-    rows: tuple[tuple[str, ...], ...]
+    rows: tuple[tuple[Cell, ...], ...]
     num_texts: int = 1
     last_is_total: bool = False
+    dense: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,6 +38,7 @@ class Figure:
         legend: (style class, meaning) of every kind of mark.
         draw: Makes the picture for a width in pixels.
         table: The numbers behind it; None where the page has them in a section of their own.
+        shows_table: Whether the table stands open: it is read as much as the picture.
     """
 
     name: str
@@ -39,14 +48,20 @@ class Figure:
     legend: tuple[tuple[str, str], ...]
     draw: Callable[[int], Element]
     table: Table | None
+    shows_table: bool = False
 
 
-def figure_section(figure: Figure) -> Element:
-    """Return the picture in both widths, of which the style sheet shows one."""
-    return element(
-        "section",
-        element("p", figure.kicker, class_="kicker"),
-        element("h2", figure.heading),
+def titled(name: str, kicker: str, heading: str, *children: Child) -> Element:
+    """Return a section: what it is about, what it says, and its content."""
+    return element("section", element("p", kicker, class_="kicker"), element("h2", heading), *children, id=name)
+
+
+def figure_section(figure: Figure, *further: Child) -> Element:
+    """Return the picture in both widths, of which the style sheet shows one, and what else belongs to it."""
+    return titled(
+        figure.name,
+        figure.kicker,
+        figure.heading,
         element(
             "figure",
             element("figcaption", figure.caption),
@@ -54,9 +69,17 @@ def figure_section(figure: Figure) -> Element:
             element("div", figure.draw(WIDE), class_="wide"),
             element("div", figure.draw(NARROW), class_="narrow"),
         ),
-        element("details", element("summary", "The numbers"), table_block(figure.table)) if figure.table else None,
-        id=figure.name,
+        _numbers(figure),
+        *further,
     )
+
+
+def _numbers(figure: Figure) -> Element | None:
+    if figure.table is None:
+        return None
+    if figure.shows_table:
+        return table_block(figure.table)
+    return element("details", element("summary", "The numbers"), table_block(figure.table))
 
 
 def legend_list(entries: Sequence[tuple[str, str]]) -> Element | None:
@@ -78,7 +101,7 @@ def table_block(table: Table) -> Element:
         )
         for row in table.rows
     ]
-    numbers = f"texts-{table.num_texts}"
+    numbers = f"texts-{table.num_texts}" + (" dense" if table.dense else "")
     return element(
         "div", element("table", element("thead", head), element("tbody", *body), class_=numbers), class_="scroll"
     )
