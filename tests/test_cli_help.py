@@ -45,7 +45,16 @@ def help_of(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) 
 
 def test_the_commands_are_those_of_the_design() -> None:
     assert {" ".join(path[1:]) for path in LEAVES} >= {
-        *("demo", "edge run", "export generic", "export personal", "export verify"),
+        *(
+            "demo",
+            "edge run",
+            "export generic",
+            "export personal",
+            "export verify",
+            "export split",
+            "export bench",
+            "export triton",
+        ),
         *("cloud init", "cloud start", "cloud status", "cloud rounds", "cloud agents", "cloud models"),
         *("edge predict", "edge personalize", "edge models", "edge rollback"),
     }

@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
 from export.bundle import Bundle, write_bundle
@@ -150,13 +151,54 @@ def test_images_the_record_names_but_that_are_gone_are_no_failure(fedloge: Any, 
     assert "no held-out images are at hand" in done.out
 
 
+@pytest.mark.usefixtures("quick_trace")
+def test_split_writes_the_backbone_once_and_then_heads_alone(fedloge: Any, tmp_path: Path, bundle: Bundle) -> None:
+    sources, out = [], tmp_path / "models"
+    for client in ("device-3", "device-4"):
+        path = tmp_path / f"{client}.safetensors"
+        write_bundle(path, replace(bundle, provenance=msgspec.structs.replace(bundle.provenance, client=client)))
+        sources.append(path)
+    done = fedloge("export", "split", *sources, "--out", out, "--complete", "--top-k", "2", "--json")
+    assert (done.code, done.err) == (0, "")
+    names = [Path(file["file"]).relative_to(out).as_posix() for file in done.data["files"]]
+    assert names == ["backbone.onnx", "heads/device-3.onnx", "heads/device-4.onnx", "device-3.onnx", "device-4.onnx"]
+    again = fedloge("export", "split", sources[1], "--out", out, "--json")
+    assert [Path(file["file"]).name for file in again.data["files"]] == ["device-4.onnx"]
+    assert again.data["files"][0]["record"]["options"]["top_k"] == 2
+    other = fedloge("export", "split", sources[1], "--out", out, "--top-k", "3")
+    assert (other.code, "asked for" in other.err) == (8, True)
+    checked = fedloge("export", "verify", *(out / name for name in names), "--json")
+    assert checked.code == 0
+    served = fedloge("export", "triton", tmp_path / "repository", out / "heads" / "device-3.onnx", "--json")
+    assert served.data["models"] == ["device-3"]
+
+
+@pytest.mark.parametrize("command", ["generic", "split"])
+def test_reduced_precision_without_images_is_a_wrong_command_line(fedloge: Any, artifacts: Path, command: str) -> None:
+    where = ("--artifacts", artifacts) if command == "generic" else (artifacts / GENERIC_BUNDLE, "--out", artifacts)
+    done = fedloge("export", command, *where, "--precision", "int8")
+    assert done.code == 2
+    assert "--data" in done.err
+
+
+@pytest.mark.usefixtures("quick_trace")
+def test_bench_prints_a_table_or_an_envelope_and_writes_a_picture(fedloge: Any, tmp_path: Path, bundle: Bundle) -> None:
+    write_bundle(tmp_path / "bundle", bundle)
+    quick = ("--batch", "1", "--seconds", "0.02", "--no-compile", "--no-memory")
+    done = fedloge("export", "bench", tmp_path / "bundle", *quick, "--plot", tmp_path / "p.svg", "--json")
+    assert done.code == 0
+    assert {row["name"] for row in done.data["rows"]} >= {"eager", "cpu fp32", "cpu fp16", "cpu int8"}
+    assert "torch.compile: not asked for" in done.err
+    assert (tmp_path / "p.svg").read_text().startswith("<svg")
+
+
 def test_help_loads_neither_torch_nor_onnx() -> None:
     code = "import sys, export.cli; print({'torch', 'onnx', 'onnxruntime', 'numpy'} & set(sys.modules))"
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "set()"
 
 
-@pytest.mark.parametrize("command", ["generic", "personal", "verify"])
+@pytest.mark.parametrize("command", ["generic", "personal", "verify", "split", "bench", "triton"])
 def test_every_command_has_help_with_an_example(fedloge: Any, command: str) -> None:
     done = fedloge("export", command, "--help")
     assert done.code == 0
