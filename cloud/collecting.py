@@ -1,19 +1,20 @@
 """One round's updates: offered, checked, pulled, validated, recorded, receipted."""
 
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from msgspec import Struct
 from torch import Tensor
 
-from cloud.intake import check_offer, check_update
+from cloud.intake import check_offer, checked
 from cloud.plan import RoundPlan
 from cloud.store.contract import RoundRow, RoundStore, UpdateRecord
+from shared.encoding import decode_update
 from shared.errors import TransferError, UpdateRejectedError
 from shared.exchange import Exchange
 from shared.messages import Failure, FinalReport, Manifest, Receipt, TrainTask, UpdateOffer
-from shared.tensors import decode
+from shared.settings import Codec
 
 log = logging.getLogger(__name__)
 
@@ -30,6 +31,7 @@ class Collecting:
         exchange: Where updates are pulled from.
         time_left: Seconds until the round's deadline.
         max_examples: Largest weight an update may claim.
+        codec: The federation's encoding of updates.
     """
 
     plan: RoundPlan
@@ -39,6 +41,7 @@ class Collecting:
     exchange: Exchange
     time_left: Callable[[], float]
     max_examples: int
+    codec: Codec
     _offers: dict[str, UpdateOffer] = field(default_factory=dict)
     _waiting: set[str] = field(init=False)
 
@@ -74,6 +77,15 @@ class Collecting:
         elif isinstance(message, UpdateOffer):
             self._consider(client, message)
 
+    def tensors(self, blob: str) -> Iterator[tuple[str, Tensor]]:
+        """Read an update's tensors from the spool, one at a time; the pull has checked its digest.
+
+        Raises:
+            TransferError: It is not encoded as it should be.
+        """
+        shapes = {name: tensor.shape for name, tensor in self.like.items()}
+        return decode_update(self.exchange.spool.path(blob), self.codec, shapes=shapes)
+
     def _row(self) -> RoundRow:
         row = self.store.round(self.plan.round_number)
         if row is None:
@@ -102,10 +114,14 @@ class Collecting:
                 plan=self.plan,
                 model_bytes=self.model.size,
                 max_examples=self.max_examples,
+                codec=self.codec,
             )
         except UpdateRejectedError as error:
             self._reject(client, offer, error)
             return
+        earlier = self._offers.get(client)
+        if earlier is not None and earlier.payload.blob != offer.payload.blob:
+            self.exchange.abandon(client)  # a client has one update under way: more would fill the disk
         self._offers[client] = offer
         self.exchange.pull(client, offer.payload, timeout_seconds=max(0.0, self.time_left()))
 
@@ -135,7 +151,8 @@ class Collecting:
             return
         del self._offers[client]
         try:
-            check_update(decode(self.exchange.spool.get(blob)), like=self.like)
+            for _ in checked(self.tensors(blob), like=self.like):
+                pass
         except TransferError as error:
             self.exchange.spool.discard(blob)
             self._reject(client, offer, UpdateRejectedError("encoding", str(error)))

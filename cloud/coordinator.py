@@ -8,6 +8,7 @@ from typing import assert_never
 
 from cloud.aggregate import WeightedMean
 from cloud.attendance import Attendance
+from cloud.broadcasting import Broadcasting
 from cloud.collecting import Collecting
 from cloud.evaluation import GenericEvaluator
 from cloud.finishing import Finishing
@@ -19,7 +20,7 @@ from cloud.progress import Progress
 from cloud.release import Release
 from cloud.settings import FederationFile
 from cloud.store.contract import RoundResult, RoundStore
-from cloud.traffic import Traffic
+from cloud.traffic import Ledger, Traffic
 from shared.errors import MessageError, RoundError
 from shared.exchange import Arrived, Event, Exchange, PullFailed, Received, Reconnected
 from shared.messages import (
@@ -72,7 +73,9 @@ class Coordinator:
     progress: Progress
     upkeep: Callable[[], None]
     clock: Callable[[], float] = time.monotonic
-    _traffic: Traffic = field(init=False)
+    _ledger: Ledger = field(init=False)
+    _round: int = 0
+    _broadcasting: Broadcasting = field(init=False)
     _attendance: Attendance = field(init=False)
 
     def run(self) -> None:
@@ -83,7 +86,9 @@ class Coordinator:
             ArtifactError: The disk is full.
             ExportError: The generic model was refused.
         """
-        self._traffic = Traffic(self.exchange.transport, self.settings.federation)
+        traffic = Traffic(self.exchange.transport, self.settings.federation)
+        self._ledger = Ledger(traffic, self.store, self.clock)
+        self._broadcasting = Broadcasting(self.exchange)
         self._attendance = Attendance(
             store=self.store,
             exchange=self.exchange,
@@ -94,6 +99,7 @@ class Coordinator:
         self._announce_presence()
         if self.store.last_committed().round_number == 0 and self.store.open_round() is None:
             self._join()
+            self._ledger.record(0)
         while (last := self.store.last_committed()).round_number < self.settings.rounds:
             self._run_round(last)
         self.release.write_bundle(last)
@@ -129,12 +135,13 @@ class Coordinator:
             exchange=self.exchange,
             time_left=lambda: end - self.clock(),
             max_examples=self.settings.participation.max_examples,
+            codec=self.settings.update.codec,
         )
         self.store.set_state(
             "training", f"round {plan.round_number}: waits for updates, {plan.deadline_seconds:.0f} s at most"
         )
         self.progress.round_opened(plan)
-        complete = self._serve(collecting, end)
+        complete = self._serve(collecting, end, round_number=plan.round_number)
         accepted = collecting.accepted()
         if len(accepted) < plan.quorum:
             raise RoundError(
@@ -155,6 +162,7 @@ class Coordinator:
             quorum=part.quorum,
             deadline_seconds=part.round_deadline_seconds,
         )
+        self.exchange.clear_spool()
         self.store.begin(plan)
         return plan
 
@@ -162,10 +170,10 @@ class Coordinator:
         """Fold the updates in client order, and record the new model together with the round."""
         mean = WeightedMean(collecting.like)
         for record in collecting.accepted():
-            mean.add(decode(self.exchange.spool.get(record.blob or "")), record.num_examples)
+            mean.fold(collecting.tensors(record.blob or ""), record.num_examples)
         tensors = mean.result()
         evaluation = None if self.evaluator is None else self.evaluator.evaluate(unpack(tensors))
-        up, down = self._traffic.take()
+        up, down = self._ledger.take()
         result = RoundResult(
             round_number=plan.round_number,
             blob=self.exchange.blobs.put(encode(tensors)),
@@ -199,9 +207,7 @@ class Coordinator:
         self.progress.finishing(len(finishing.missing()))
         self._serve(finishing, end)
         self._farewell(finishing)
-        up, down = self._traffic.take()
-        for client in sorted(up.keys() | down.keys()):
-            self.store.add_bytes(client, up=up[client], down=down[client])
+        self._ledger.record(0)
         missing = finishing.missing()
         failed = [failure.client for failure in finishing.failed()]
         parts = [f"no report from {', '.join(missing)}"] if missing else []
@@ -217,14 +223,16 @@ class Coordinator:
             if event is not None:
                 self._handle(finishing, event)
 
-    def _serve(self, phase: Phase, end: float) -> bool:
-        """Feed a phase until it is done (True) or its deadline has passed (False)."""
+    def _serve(self, phase: Phase, end: float, *, round_number: int = 0) -> bool:
+        """Feed a phase until it is done (True) or its deadline has passed (False); its bytes are the round's."""
+        self._round = round_number
         self._attendance.forget_addressed()  # everybody hears of the new phase at once
         while not phase.done():
             now = self.clock()
             if now >= end:
                 return False
             self.upkeep()
+            self._ledger.tick(round_number)
             self._address(phase, now)
             event = self.exchange.poll(min(1.0, end - now))
             if event is not None:
@@ -233,15 +241,16 @@ class Coordinator:
 
     def _address(self, phase: Phase, now: float) -> None:
         """Tell every client that is online what it should do, again after a while without an answer."""
-        for client in self._attendance.due(now, after_seconds=RESEND_SECONDS):
-            task = phase.task_for(client)
-            if task is not None:
-                self.exchange.send(client, "cmd", task)
+        due = self._attendance.due(now, after_seconds=RESEND_SECONDS)
+        tasks = {client: task for client in due if (task := phase.task_for(client)) is not None}
+        for client, task in self._broadcasting.cover(tasks, online=len(self._attendance)).items():
+            self.exchange.send(client, "cmd", task)
 
     def _handle(self, phase: Phase, event: Event) -> None:
         if isinstance(event, Reconnected):
             self._announce_presence()
         elif isinstance(event, Arrived):
+            self._ledger.record(self._round)  # what is acknowledged is counted, also if this process dies next
             phase.arrived(event.client, event.blob)
         elif isinstance(event, PullFailed):
             log.warning("gave up the update of %s: %s", event.client, event.reason)
@@ -260,7 +269,7 @@ class Coordinator:
             message: Offer = decode_message(event.payload, Offer)  # type: ignore[arg-type]
             if isinstance(message, Gone):
                 log.warning("%s no longer has blob %s", event.client, message.blob[:12])
-                self.exchange.abandon(event.client)
+                self.exchange.forget(message.blob, client=event.client)
             elif isinstance(message, ModelReport):
                 self._register(event.client, message)
             elif isinstance(message, UpdateOffer | FinalReport | Failure):

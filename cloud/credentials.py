@@ -19,7 +19,7 @@ def external_endpoint(broker: BrokerSettings) -> Endpoint:
     """
     username = broker.username or os.environ.get(USERNAME_VARIABLE)
     if broker.password_file is None:
-        return Endpoint(broker.url, username, os.environ.get(PASSWORD_VARIABLE))
+        return Endpoint(broker.url, username, os.environ.get(PASSWORD_VARIABLE), broker.mqtt, broker.profile)
     try:
         password = Path(broker.password_file).read_text(encoding="utf-8").rstrip("\r\n")
     except (OSError, UnicodeDecodeError) as cause:
@@ -27,4 +27,4 @@ def external_endpoint(broker: BrokerSettings) -> Endpoint:
             f"cannot read broker.password_file {broker.password_file}: {getattr(cause, 'strerror', None) or cause}",
             remedy=f"mend the path or the file, or put the password into ${PASSWORD_VARIABLE}",
         ) from cause
-    return Endpoint(broker.url, username, password)
+    return Endpoint(broker.url, username, password, broker.mqtt, broker.profile)

@@ -50,7 +50,7 @@ class EmbeddedBroker:
         path, log_path = state_dir / "broker.json", state_dir / "broker.log"
         account = _settle_account(path, port)
         self._process = spawn([sys.executable, "-m", "cloud.broker", path], log_path=log_path)
-        endpoint = Endpoint(f"mqtt://{HOST}:{account.port}", account.username, account.password)
+        endpoint = Endpoint(f"mqtt://{HOST}:{account.port}", account.username, account.password, "3.1.1")
         try:
             self._await_service(endpoint, log_path)
         except BrokerError:

@@ -1,5 +1,6 @@
 """`fedloge cloud start`: put broker, database, models and loop together, and take them apart again."""
 
+import dataclasses
 import secrets
 import shlex
 from collections.abc import Callable, Iterator
@@ -23,8 +24,9 @@ from shared.blobs import BlobStore, write_durably
 from shared.endpoint import Endpoint
 from shared.exchange import Exchange
 from shared.join import JoinFile
+from shared.limits import MAX_BLOB_BYTES, MIB, WILL_DELAY_SECONDS
 from shared.messages import CoordinatorPresence, encode_message
-from shared.mqtt import connect
+from shared.mqtt import MqttTransport, connect
 from shared.output import note
 from shared.settings import SharedSettings
 from shared.tensors import decode
@@ -49,9 +51,10 @@ def start(file: Path) -> SqlRoundStore:
         etf = decode(blobs.get(origin.etf_blob))["etf"]
         evaluator = _evaluator(settings, etf)
         endpoint, upkeep = stack.enter_context(_broker(settings, paths))
-        _write_join(file, settings, paths, endpoint)
         session = secrets.token_hex(8)
-        exchange = stack.enter_context(_exchange(shared, endpoint, blobs, paths.spool, session))
+        transport = stack.enter_context(_transport(shared, endpoint, session))
+        _write_join(file, settings, paths, dataclasses.replace(endpoint, mqtt=transport.version))
+        exchange = _exchange(settings, transport, blobs, paths.spool)
         release = Release(
             settings=shared,
             paths=paths,
@@ -107,9 +110,7 @@ def _broker(settings: FederationFile, paths: FederationPaths) -> Iterator[tuple[
 
 
 @contextmanager
-def _exchange(
-    shared: SharedSettings, endpoint: Endpoint, blobs: BlobStore, spool: Path, session: str
-) -> Iterator[Exchange]:
+def _transport(shared: SharedSettings, endpoint: Endpoint, session: str) -> Iterator[MqttTransport]:
     """Connect with a last will that says the coordinator is down, and say so in person at the end."""
     status = coordinator_status(shared.federation)
     down = encode_message(CoordinatorPresence(state="down", session=session))
@@ -118,18 +119,37 @@ def _exchange(
         client_id=f"{shared.federation}-coordinator",
         filters=coordinator_filters(shared.federation),
         will=(status, down),
+        will_delay_seconds=WILL_DELAY_SECONDS,
     )
     try:
-        yield Exchange(transport, federation=shared.federation, outgoing="down", blobs=blobs, spool=BlobStore(spool))
+        yield transport
     finally:
         transport.publish(status, down, qos=1, retain=True)
         transport.close()
 
 
+def _exchange(settings: FederationFile, transport: MqttTransport, blobs: BlobStore, spool: Path) -> Exchange:
+    """Return the coordinator's end of every lane."""
+    return Exchange(
+        transport,
+        federation=settings.federation,
+        outgoing="down",
+        blobs=blobs,
+        spool=BlobStore(spool),
+        quota_bytes=MAX_BLOB_BYTES,
+        broadcast_rate=settings.broker.broadcast_mib_per_second * MIB or None,
+    )
+
+
 def _write_join(file: Path, settings: FederationFile, paths: FederationPaths, endpoint: Endpoint) -> None:
     """Write ``join.json`` for its owner only, and print the line to paste on a device."""
     join = JoinFile(
-        federation=settings.federation, url=endpoint.url, username=endpoint.username, password=endpoint.password
+        federation=settings.federation,
+        url=endpoint.url,
+        username=endpoint.username,
+        password=endpoint.password,
+        mqtt=endpoint.mqtt,
+        profile=endpoint.profile,
     )
     write_durably(paths.join_file, msgspec.json.format(msgspec.json.encode(join), indent=2) + b"\n", mode=0o600)
     note(f"federation {settings.federation} of {file}; join it from another terminal:")

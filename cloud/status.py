@@ -159,21 +159,21 @@ def _summary(row: RoundRow) -> Figures:
         "selected": len(states),
         **{state: states.count(state) for state in ("waiting", "accepted", "rejected", "failed", "missing", "late")},
         "accuracy": None if result is None or result.evaluation is None else result.evaluation.accuracy,
-        "bytes_up": 0 if result is None else sum(result.bytes_up.values()),
-        "bytes_down": 0 if result is None else sum(result.bytes_down.values()),
+        "bytes_up": sum(row.bytes_up.values()),
+        "bytes_down": sum(row.bytes_down.values()),
     }
 
 
 def _part(row: RoundRow, part: Participant) -> Figures:
-    record, result = part.record, row.result
+    record = part.record
     return {
         "client": part.client,
         "state": state_of(part),
         "reason": "" if record is None else record.reason,
         "num_examples": 0 if record is None else record.num_examples,
         "update_bytes": 0 if record is None else record.size_bytes,
-        "bytes_up": 0 if result is None else result.bytes_up.get(part.client, 0),
-        "bytes_down": 0 if result is None else result.bytes_down.get(part.client, 0),
+        "bytes_up": row.bytes_up.get(part.client, 0),
+        "bytes_down": row.bytes_down.get(part.client, 0),
         "figures": None if record is None else _figures(record.figures),
     }
 

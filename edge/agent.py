@@ -36,7 +36,7 @@ RESEND_SECONDS = 10.0
 """An unanswered offer, report or greeting is said again after this: a lost message costs seconds, not a round."""
 
 PULL_SECONDS = 3600.0
-"""A model that does not arrive in an hour is given up; the coordinator asks again when it still wants the round."""
+"""A blob that does not arrive in an hour is given up, a model at its round's deadline if that comes before."""
 
 
 @dataclass(slots=True)
@@ -168,13 +168,14 @@ class Agent:
             self._welcome(command)
         elif isinstance(command, TrainTask | FinishTask):
             self._task, self._pending = command, None
+            self.exchange.abandon(keep=self.work.wanted(command.model.blob))  # a model of a round that is over
             self._proceed()
         elif isinstance(command, Receipt):
             self.work.settle(command)
             self._pending = None
         elif isinstance(command, Gone):
             log.warning("blob %s is gone: waiting for the next task", command.blob[:12])
-            self.exchange.abandon()
+            self.exchange.forget(command.blob)
             self._task = None
         elif isinstance(command, Goodbye):
             return command
@@ -194,15 +195,19 @@ class Agent:
     def _proceed(self) -> None:
         """Do the task as soon as everything it needs is on disk."""
         task = self._task
-        if task is None or not self.work.ready():
+        if task is None:
             return
-        if task.model.blob not in self.exchange.blobs:
-            self.exchange.pull(self.client, task.model, timeout_seconds=PULL_SECONDS)
+        if task.model.blob not in self.exchange.blobs:  # at once, also where the classifier is still on its way
+            seconds = min(PULL_SECONDS, task.deadline_seconds)
+            self.exchange.pull(self.client, task.model, timeout_seconds=seconds, wave=task.wave)
+            return
+        if not self.work.ready():
             return
         self._task = None
         if isinstance(task, TrainTask):
             trained = self.work.train(task)
-            self._say(self.work.offer(trained, self.exchange.offer(trained.update_blob)))
+            payload = self.exchange.offer(trained.update_blob, codec=self.work.codec)
+            self._say(self.work.offer(trained, payload))
         else:
             self._say(self._finish(task))
 

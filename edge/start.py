@@ -16,6 +16,7 @@ from shared.data import check_source
 from shared.errors import AlreadyRunningError, ArtifactError
 from shared.exchange import Exchange
 from shared.join import read_join
+from shared.limits import WILL_DELAY_SECONDS
 from shared.messages import Presence, encode_message
 from shared.mqtt import connect
 from shared.output import note
@@ -77,6 +78,7 @@ def run_agent(settings: AgentSettings) -> tuple[str, str]:
             client_id=f"{join.federation}-{client}",
             filters=agent_filters(join.federation, client),
             will=(status, offline),
+            will_delay_seconds=WILL_DELAY_SECONDS,
         )
         stack.callback(transport.close)
         stack.callback(transport.publish, status, offline, qos=1, retain=True)

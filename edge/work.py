@@ -17,6 +17,7 @@ from edge.personal import Personal, load_personal, store_personal
 from edge.round import run_round
 from edge.versions import Versions
 from shared.blobs import BlobStore
+from shared.encoding import encode_update
 from shared.errors import TransferError
 from shared.messages import (
     ClientFigures,
@@ -29,8 +30,8 @@ from shared.messages import (
     UpdateOffer,
 )
 from shared.model import SharedModel, unpack
-from shared.settings import SharedSettings
-from shared.tensors import decode, encode
+from shared.settings import Codec, SharedSettings, UpdateSettings
+from shared.tensors import decode
 
 log = logging.getLogger(__name__)
 
@@ -79,6 +80,10 @@ class Work:
         """Tell whether settings, images and the frozen classifier are here."""
         return self._settings is not None and self._etf_blob in self.blobs
 
+    def wanted(self, model: str) -> set[str]:
+        """Return the blobs a task on this model needs: whatever else is on its way is wanted no longer."""
+        return {model, self._etf_blob}
+
     def train(self, task: TrainTask) -> TrainedRound:
         """Train a round, or return what was trained before a restart; recorded and on disk when this returns.
 
@@ -104,7 +109,7 @@ class Work:
         trained = TrainedRound(
             round_number=task.round,
             base=task.model.blob,
-            update_blob=self.blobs.put(encode(outcome.delta)),
+            update_blob=self.blobs.put(encode_update(outcome.delta, settings.update.codec)),
             num_examples=outcome.num_examples,
             figures=msgspec.json.encode(outcome.figures).decode(),
             phi_blob=store_personal(outcome.personal, self.heads),
@@ -112,6 +117,11 @@ class Work:
         self.journal.record(trained)
         log.info("round %d: %d images, %.1f s", task.round, outcome.num_examples, time.monotonic() - started)
         return trained
+
+    @property
+    def codec(self) -> Codec:
+        """How the federation's updates are encoded; known once its settings are."""
+        return UpdateSettings().codec if self._settings is None else self._settings.update.codec
 
     def offer(self, trained: TrainedRound, payload: Manifest) -> UpdateOffer:
         """Return what the coordinator is told of a trained round."""

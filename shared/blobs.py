@@ -108,3 +108,8 @@ class BlobStore:
     def discard(self, blob: str) -> None:
         """Remove a blob if it is there."""
         self.path(blob).unlink(missing_ok=True)
+
+    def clear(self) -> None:
+        """Remove every blob, and what was on its way."""
+        for path in self.folder.iterdir():
+            path.unlink(missing_ok=True)

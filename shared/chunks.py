@@ -6,7 +6,7 @@ A chunk message is a 16-byte big-endian header and the chunk's data, nothing els
     0       1     version, 1
     1       1     flags, 0
     2       2     reserved, 0
-    4       8     transfer: the receiver's number for the pull, from its request
+    4       8     transfer: the receiver's number for the pull, from its request; of a broadcast: see wave_number
     12      4     index of the chunk in the blob
     16      n     data, 1 to 1 MiB; every chunk but the last has the manifest's size
 """
@@ -16,12 +16,16 @@ import os
 import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import Final
 
+import msgspec
+
 from shared.errors import TransferError
-from shared.limits import CHUNK_BYTES, MAX_CHUNKS_IN_MANIFEST, MIB
+from shared.limits import CHUNK_BYTES, MAX_CHUNKS, MAX_CHUNKS_IN_MANIFEST, MIB
 from shared.messages import Get, Manifest
+from shared.settings import Codec
 
 VERSION: Final = 1
 HEADER: Final = struct.Struct(">BBHQI")
@@ -41,37 +45,99 @@ def chunk_digest(data: bytes) -> str:
     return hashlib.blake2b(data, digest_size=16).hexdigest()
 
 
-def describe(payload: bytes | Path) -> Manifest:
+def wave_number(blob: str) -> int:
+    """Return what stands in the header of a broadcast chunk in the place of a pull's number."""
+    return int(blob[:16], 16)
+
+
+def describe(payload: bytes | Path, *, chunk: int = CHUNK_BYTES, codec: Codec = "safetensors") -> Manifest:
+    """Describe a blob so that a receiver can pull it; see ``describe_with_list``."""
+    return describe_with_list(payload, chunk=chunk, codec=codec)[0]
+
+
+def describe_with_list(
+    payload: bytes | Path, *, chunk: int = CHUNK_BYTES, codec: Codec = "safetensors"
+) -> tuple[Manifest, bytes]:
     """Describe a blob so that a receiver can pull it.
 
     Args:
         payload: Its bytes, or the file that holds them.
+        chunk: Bytes per chunk.
+        codec: How the bytes encode tensors.
+
+    Returns:
+        The manifest, and the digests of all chunks, 16 bytes each: where the manifest names a ``digest_list``, a blob
+        that must be served as well.
 
     Raises:
-        TransferError: It is empty, cannot be read, or needs more chunks than a manifest lists.
+        TransferError: It is empty, cannot be read, or has more than ``MAX_CHUNKS`` chunks.
     """
     blob = hashlib.sha256()
-    size, digests = 0, []
-    for data in _pieces(payload):
+    size, digests = 0, bytearray()
+    for data in _pieces(payload, chunk):
         blob.update(data)
         size += len(data)
-        digests.append(chunk_digest(data))
-        if len(digests) > MAX_CHUNKS_IN_MANIFEST:
-            limit = MAX_CHUNKS_IN_MANIFEST * CHUNK_BYTES // MIB
-            raise TransferError(f"blob is larger than {limit} MiB, which is not supported yet")
+        digests += hashlib.blake2b(data, digest_size=16).digest()
+        if len(digests) > 16 * MAX_CHUNKS:
+            raise TransferError(f"blob is larger than {MAX_CHUNKS * chunk // MIB} MiB, the most that can be sent")
     if size == 0:
         raise TransferError("blob is empty, expected at least one byte")
-    return Manifest(blob=blob.hexdigest(), size=size, chunk=CHUNK_BYTES, digests=tuple(digests))
+    manifest = Manifest(blob=blob.hexdigest(), size=size, chunk=chunk, digests=_hexadecimal(digests), codec=codec)
+    if len(digests) // 16 <= MAX_CHUNKS_IN_MANIFEST:
+        return manifest, bytes(digests)
+    listed = b"".join(hashlib.blake2b(piece, digest_size=16).digest() for piece in _pieces(bytes(digests), chunk))
+    digest_list = hashlib.sha256(digests).hexdigest()
+    return msgspec.structs.replace(manifest, digests=_hexadecimal(listed), digest_list=digest_list), bytes(digests)
 
 
-def _pieces(payload: bytes | Path) -> Iterator[bytes]:
+def _hexadecimal(digests: bytes | bytearray) -> tuple[str, ...]:
+    return tuple(digests[at : at + 16].hex() for at in range(0, len(digests), 16))
+
+
+def count_chunks(manifest: Manifest) -> int:
+    """Return how many chunks the blob has."""
+    return -(-manifest.size // manifest.chunk)
+
+
+def check_manifest(manifest: Manifest) -> None:
+    """Refuse a manifest whose numbers contradict each other.
+
+    Raises:
+        TransferError: There are too many chunks, or not as many digests as chunks (of the list of digests, where there
+            is one).
+    """
+    count = count_chunks(manifest)
+    if count > MAX_CHUNKS:
+        raise TransferError(f"manifest of {manifest.blob[:12]} has {count} chunks, at most {MAX_CHUNKS} are supported")
+    size = manifest.size if manifest.digest_list is None else 16 * count
+    expected = -(-size // manifest.chunk)
+    if len(manifest.digests) != expected:
+        raise TransferError(
+            f"manifest of {manifest.blob[:12]} lists {len(manifest.digests)} chunks, "
+            f"{size} bytes in chunks of {manifest.chunk} are {expected}"
+        )
+
+
+def list_manifest(manifest: Manifest) -> Manifest:
+    """Return the manifest of a large blob's list of digests, which is a blob itself.
+
+    Raises:
+        TransferError: The manifest lists its digests itself.
+    """
+    if manifest.digest_list is None:
+        raise TransferError(f"manifest of {manifest.blob[:12]} lists its digests itself")
+    size = 16 * count_chunks(manifest)
+    return Manifest(blob=manifest.digest_list, size=size, chunk=manifest.chunk, digests=manifest.digests)
+
+
+def _pieces(payload: bytes | Path, chunk: int) -> Iterator[bytes]:
     if isinstance(payload, bytes):
-        for start in range(0, len(payload), CHUNK_BYTES):
-            yield payload[start : start + CHUNK_BYTES]
+        for start in range(0, len(payload), chunk):
+            yield payload[start : start + chunk]
         return
     try:
         with payload.open("rb") as file:
-            while data := file.read(CHUNK_BYTES):
+            while data := file.read(chunk):
                 yield data
     except OSError as cause:
         raise TransferError(f"cannot read blob {payload.name[:12]}: {cause.strerror or cause}") from cause
@@ -102,40 +168,57 @@ def parse_chunk(payload: bytes) -> Chunk:
     return Chunk(transfer, index, payload[HEADER.size :])
 
 
-def chunks(get: Get, manifest: Manifest, path: Path) -> Iterator[bytes]:
-    """Return the chunk messages that answer a request, at most ``get.credit`` of them.
-
-    Each is read from the file when it is asked for, so a slow network holds one chunk in memory.
+def wanted(get: Get, manifest: Manifest) -> list[int]:
+    """Return the chunk indexes that a request has credit for.
 
     Args:
         get: The request, for this manifest's blob.
         manifest: What was offered.
-        path: File with the blob's bytes.
 
     Raises:
-        TransferError: The request is for another blob or for chunks that do not exist, its ranges are empty or overlap,
-            or the file is gone. The request is checked by this call, the file while iterating.
+        TransferError: The request is for another blob or for chunks that do not exist, or its ranges are empty or
+            overlap.
     """
     if get.blob != manifest.blob:
         raise TransferError(f"request for blob {get.blob[:12]}, this one is {manifest.blob[:12]}")
-    end = 0
+    end, count = 0, count_chunks(manifest)
     for start, stop in get.ranges:
-        if not end <= start < stop <= len(manifest.digests):
-            raise TransferError(
-                f"request for chunks [{start}, {stop}), expected ascending ranges within [0, {len(manifest.digests)})"
-            )
+        if not end <= start < stop <= count:
+            raise TransferError(f"request for chunks [{start}, {stop}), expected ascending ranges within [0, {count})")
         end = stop
-    return _read(get, manifest, path)
+    return list(islice((index for start, stop in get.ranges for index in range(start, stop)), get.credit))
 
 
-def _read(get: Get, manifest: Manifest, path: Path) -> Iterator[bytes]:
-    wanted = (index for start, stop in get.ranges for index in range(start, stop))
-    try:
-        with path.open("rb") as file:
-            for _, index in zip(range(get.credit), wanted, strict=False):
-                data = os.pread(file.fileno(), manifest.chunk, index * manifest.chunk)
-                if not data:
-                    raise TransferError(f"blob {get.blob[:12]} ends before chunk {index}")
-                yield encode_chunk(Chunk(get.transfer, index, data))
-    except OSError as cause:
-        raise TransferError(f"cannot read blob {get.blob[:12]}: {cause.strerror or cause}") from cause
+def read_chunk(source: bytes | Path, manifest: Manifest, index: int) -> bytes:
+    """Return one chunk's data.
+
+    Args:
+        source: The blob's bytes, or the file that holds them.
+        manifest: What was offered.
+        index: Which chunk.
+
+    Raises:
+        TransferError: The file is gone or has become shorter.
+    """
+    at = index * manifest.chunk
+    if isinstance(source, bytes):
+        data = source[at : at + manifest.chunk]
+    else:
+        try:
+            with source.open("rb") as file:
+                data = os.pread(file.fileno(), manifest.chunk, at)
+        except OSError as cause:
+            raise TransferError(f"cannot read blob {manifest.blob[:12]}: {cause.strerror or cause}") from cause
+    if len(data) != min(manifest.chunk, manifest.size - at):
+        raise TransferError(f"blob {manifest.blob[:12]} ends before chunk {index} does")
+    return data
+
+
+def chunks(get: Get, manifest: Manifest, source: bytes | Path) -> Iterator[bytes]:
+    """Return the chunk messages that answer a request, each read when it is asked for.
+
+    Raises:
+        TransferError: As ``wanted``, by this call; as ``read_chunk``, while iterating.
+    """
+    indexes = wanted(get, manifest)
+    return (encode_chunk(Chunk(get.transfer, index, read_chunk(source, manifest, index))) for index in indexes)

@@ -1,10 +1,14 @@
 """Where a broker is and how to log in: the URL may be shown, the password may not."""
 
 from dataclasses import dataclass, field
-from typing import Final, NamedTuple
+from typing import Final, Literal, NamedTuple, TypeAlias
 from urllib.parse import urlsplit
 
 from shared.errors import BrokerError
+from shared.packet import Profile
+
+Version: TypeAlias = Literal["auto", "5", "3.1.1"]
+"""Which MQTT to speak: auto tries 5 first."""
 
 DEFAULT_PORTS: Final = {"mqtt": 1883, "mqtts": 8883}
 """IANA's ports for MQTT in the clear and over TLS, by URL scheme."""
@@ -30,11 +34,15 @@ class Endpoint:
         url: ``mqtt://host[:port]``, or ``mqtts://`` for TLS checked against the system's certificates.
         username: None for a broker that asks for none.
         password: Never in ``url``, which shows in process lists and logs.
+        mqtt: Which version to speak; "auto" tries 5 and falls back to 3.1.1.
+        profile: What it is taken to pass on where it does not say.
     """
 
     url: str
     username: str | None = None
     password: str | None = field(default=None, repr=False)
+    mqtt: Version = "auto"
+    profile: Profile = "standard"
 
     def address(self) -> Address:
         """Take the URL apart.

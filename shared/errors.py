@@ -14,10 +14,11 @@
     │   ├── VerificationError    8   an exported file is not what its record says
     │   └── GateRefusedError     8   a new model is worse than the one that serves
     ├── ArtifactError            9   a file could not be written: disk full, no permission
-    └── WireError               10   bytes from a peer that break the protocol
-        ├── MessageError        10   a control message that does not parse
-        ├── TransferError       10   a manifest, a chunk or a blob that does not fit
-        └── UpdateRejectedError 10   an update that does not fit its round; carries a reason code
+    ├── WireError               10   bytes from a peer that break the protocol
+    │   ├── MessageError        10   a control message that does not parse
+    │   ├── TransferError       10   a manifest, a chunk or a blob that does not fit
+    │   └── UpdateRejectedError 10   an update that does not fit its round; carries a reason code
+    └── ReplayError             11   a replay gave another model than the record
 
 Exit codes 0 (done), 2 (usage), 130 (Ctrl-C) and 143 (SIGTERM) are the shell's conventions; an unexpected error keeps
 its traceback and exits with 1.
@@ -139,6 +140,13 @@ class UpdateRejectedError(WireError):
         self.reason = reason
 
 
+class ReplayError(FedlogeError):
+    """A recorded federation trained again gave another model."""
+
+    exit_code = 11
+    meaning = "a replay gave another model than the record: the message names the round"
+
+
 EXIT_CODES: tuple[type[FedlogeError], ...] = (
     FedlogeError,
     UsageError,
@@ -150,5 +158,6 @@ EXIT_CODES: tuple[type[FedlogeError], ...] = (
     ExportError,
     ArtifactError,
     WireError,
+    ReplayError,
 )
 """One class per exit code, in order; the command line's help is made from it."""

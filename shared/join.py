@@ -6,8 +6,9 @@ import msgspec
 from msgspec import Struct
 
 from shared.complaint import complaint
-from shared.endpoint import Endpoint
+from shared.endpoint import Endpoint, Version
 from shared.errors import SettingsError
+from shared.packet import Profile
 from shared.topics import check_name
 
 
@@ -19,12 +20,16 @@ class JoinFile(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
         url: ``mqtt://host:port``.
         username: Of the federation's account at the broker, or None.
         password: Likewise.
+        mqtt: The version the coordinator found the broker to speak.
+        profile: What the broker is taken to pass on.
     """
 
     federation: str
     url: str
     username: str | None = None
     password: str | None = None
+    mqtt: Version = "auto"
+    profile: Profile = "standard"
 
     def __repr__(self) -> str:
         """Return the fields without the password."""
@@ -32,7 +37,9 @@ class JoinFile(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
     def endpoint(self) -> Endpoint:
         """Return the broker as the transport wants it."""
-        return Endpoint(url=self.url, username=self.username, password=self.password)
+        return Endpoint(
+            url=self.url, username=self.username, password=self.password, mqtt=self.mqtt, profile=self.profile
+        )
 
 
 def read_join(path: Path) -> JoinFile:

@@ -4,8 +4,10 @@ import threading
 from collections import Counter
 from collections.abc import Sequence
 
+from shared.endpoint import Version
 from shared.errors import BrokerError
 from shared.inbox import Inbox
+from shared.limits import MAX_PACKET_BYTES
 from shared.packet import check_packet_size
 from shared.transport import Message
 
@@ -23,7 +25,7 @@ class MemoryBroker:
     """Passes messages between the transports of one process, in the order they were published.
 
     Attributes:
-        passed: Messages published so far: who drives both sides from one thread sees whether anything happened.
+        passed: Messages published and read: who drives both sides from one thread sees whether anything happened.
     """
 
     def __init__(self) -> None:
@@ -68,6 +70,11 @@ class MemoryBroker:
             for transport in self._transports:
                 transport.deliver(topic, payload)
 
+    def count_read(self) -> None:
+        """Take note that somebody read a message: a chunk may be written to disk and answered by nothing."""
+        with self._lock:
+            self.passed += 1
+
     def forget(self, transport: "MemoryTransport") -> None:
         """Deliver nothing to this transport any more."""
         with self._lock:
@@ -80,6 +87,8 @@ class MemoryTransport:
     def __init__(self, broker: MemoryBroker, filters: Sequence[str], will: tuple[str, bytes] | None) -> None:
         self.sent_bytes: Counter[str] = Counter()
         self.connections = 1
+        self.max_packet_bytes = MAX_PACKET_BYTES
+        self.version: Version = "3.1.1"
         self._broker = broker
         self._filters = tuple(filters)
         self._will = will
@@ -93,15 +102,22 @@ class MemoryTransport:
         Raises:
             BrokerError: The payload is larger than a real broker accepts, or the transport is closed.
         """
-        check_packet_size(topic, payload)
+        check_packet_size(topic, payload, self.max_packet_bytes)
         if self._closed:
             raise BrokerError("the transport is closed")
         self.sent_bytes[topic] += len(payload)
         self._broker.pass_on(topic, payload, retain=retain)
 
+    def ready(self) -> bool:
+        """Return True: a message is delivered as it is published."""
+        return True
+
     def receive(self, timeout_seconds: float) -> Message | None:
         """Return the next message, or None when none came in time."""
-        return self._inbox.take(timeout_seconds)
+        message = self._inbox.take(timeout_seconds)
+        if message is not None:
+            self._broker.count_read()
+        return message
 
     def deliver(self, topic: str, payload: bytes) -> None:
         """Take a message in if it was subscribed to; called by the broker."""

@@ -11,7 +11,7 @@ from msgspec import Meta, Struct
 
 from shared.errors import MessageError
 from shared.limits import MAX_BLOB_BYTES, MAX_CHUNKS_IN_MANIFEST, MAX_MESSAGE_BYTES
-from shared.settings import SharedSettings
+from shared.settings import Codec, SharedSettings
 
 Sha256: TypeAlias = Annotated[str, Meta(pattern=r"^[0-9a-f]{64}$")]
 ChunkDigest: TypeAlias = Annotated[str, Meta(pattern=r"^[0-9a-f]{32}$")]
@@ -29,15 +29,18 @@ class Manifest(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
         blob: SHA-256 of the bytes: the blob's name.
         size: Bytes.
         chunk: Bytes per chunk; the last one may be smaller.
-        digests: BLAKE2b-128 of every chunk, in order.
-        codec: How the bytes encode tensors.
+        digests: BLAKE2b-128 of every chunk, in order; with a ``digest_list`` those of that list's own chunks.
+        digest_list: Where a blob has more chunks than a manifest can list: SHA-256 of their digests, 16 bytes each in
+            order, a blob that is pulled first, in chunks of the same size.
+        codec: How the bytes encode tensors (``shared.encoding``).
     """
 
     blob: Sha256
     size: Annotated[int, Meta(ge=1, le=MAX_BLOB_BYTES)]
     chunk: Annotated[int, Meta(ge=1024, le=1024 * 1024)]
     digests: Annotated[tuple[ChunkDigest, ...], Meta(min_length=1, max_length=MAX_CHUNKS_IN_MANIFEST)]
-    codec: Literal["safetensors"] = "safetensors"
+    digest_list: Sha256 | None = None
+    codec: Codec = "safetensors"
 
 
 class Get(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -101,11 +104,13 @@ class TrainTask(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, t
         round: Counted from 1.
         model: Blob of the round's shared tensors: backbone and global head.
         deadline_seconds: Time left when the message was sent.
+        wave: The model's chunks are being broadcast: listen, and ask only for what did not come.
     """
 
     round: RoundNumber
     model: Manifest
     deadline_seconds: float
+    wave: bool = False
 
 
 class FinishTask(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, tag="finish"):
@@ -114,6 +119,7 @@ class FinishTask(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, 
     round: RoundNumber
     model: Manifest
     deadline_seconds: float
+    wave: bool = False
 
 
 class Receipt(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, tag="receipt"):

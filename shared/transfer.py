@@ -1,35 +1,46 @@
 """The receiver's side of a pull: it decides what is sent when, so that losses and deaths cost time and never bytes.
 
 Pure of clock and network: the time, monotonic seconds, is passed in, requests are returned, chunks are handed over.
+A blob whose chunk digests do not fit its manifest is pulled in two legs: the list of digests, then the blob.
 """
 
 import hashlib
 import math
-import os
+from dataclasses import dataclass
 from itertools import pairwise
+from pathlib import Path
 
-from shared.blobs import BlobStore, adopt_durably
-from shared.chunks import Chunk, chunk_digest
-from shared.errors import ArtifactError, TransferError
-from shared.limits import MAX_REREQUEST_SECONDS, REREQUEST_SECONDS, WINDOW_CHUNKS
+from shared.blobs import BlobStore
+from shared.chunks import Chunk, check_manifest, list_manifest, wave_number
+from shared.errors import ArtifactError
+from shared.limits import STALLED_SECONDS
 from shared.messages import Get, Manifest
+from shared.partial import PartFile
+from shared.window import Window
 
-_PATIENCE = 4.0
-"""Round trips without progress before what was asked for is called lost: fewer repeats chunks that are still coming."""
+
+@dataclass(frozen=True, slots=True)
+class _Leg:
+    """One of the two: which blob, its files, and what of it is missing."""
+
+    blob: str
+    file: PartFile
+    window: Window
 
 
 class Pull:
     """One blob on its way into a store.
 
-    Chunks are written where they belong in ``<blob>.part`` as they come, each checked against the manifest. A part file
-    left by an earlier process is read again and what is right in it is kept. The blob appears in the store whole, with
-    its SHA-256 checked, or not at all.
+    Chunks are written where they belong as they come, each checked against the manifest; what an earlier process left
+    is read again and what is right in it is kept. The blob appears in the store whole, with its SHA-256 checked, or
+    not at all.
 
     Args:
         transfer: This pull's number; chunks of another are ignored.
         manifest: What the sender said of the blob.
         store: Where it goes; a blob that is there already is done at once.
         now: Monotonic seconds.
+        wave: A broadcast of the blob is under way: ask only for what it left out.
 
     Attributes:
         manifest: As given.
@@ -41,55 +52,46 @@ class Pull:
         ArtifactError: The part file cannot be written.
     """
 
-    def __init__(self, transfer: int, manifest: Manifest, store: BlobStore, now: float) -> None:
-        expected = math.ceil(manifest.size / manifest.chunk)
-        if len(manifest.digests) != expected:
-            raise TransferError(
-                f"manifest of {manifest.blob[:12]} lists {len(manifest.digests)} chunks, "
-                f"{manifest.size} bytes in chunks of {manifest.chunk} are {expected}"
-            )
+    def __init__(self, transfer: int, manifest: Manifest, store: BlobStore, now: float, *, wave: bool = False) -> None:
+        check_manifest(manifest)
         self.manifest = manifest
         self.failure = ""
         self.done = manifest.blob in store
         self._transfer = transfer
         self._store = store
-        self._part = store.folder / f"{manifest.blob}.part"
-        self._missing = set(range(expected))
-        self._asked: dict[int, float] = {}  # outstanding chunks, and when each was first asked for
-        self._lost: dict[int, float] = {}  # asked for once and given up; they may still come
-        self._round_trip = 0.0
-        self._timeout = REREQUEST_SECONDS
-        self._progress = now
+        self._jitter = transfer % 256 / 256
+        self._leg: _Leg | None = None
         if not self.done:
-            self._resume()
+            self._begin(now, wave=wave)
 
     @property
     def next_wakeup(self) -> float:
         """Monotonic seconds at which ``next_get`` has something to ask for if nothing comes before."""
-        if self.done or self.failure:
-            return math.inf
-        return -math.inf if self._may_ask() else self._progress + self._timeout
+        return math.inf if self._leg is None else self._leg.window.next_wakeup
 
-    def next_get(self, now: float) -> Get | None:
+    @property
+    def outstanding_bytes(self) -> int:
+        """What was asked for and has not come."""
+        return 0 if self._leg is None else self._leg.window.outstanding * self.manifest.chunk
+
+    @property
+    def stalls_at(self) -> float:
+        """Monotonic seconds from which on it counts as stalled if nothing comes before."""
+        return math.inf if self._leg is None else self._leg.window.progress + STALLED_SECONDS
+
+    def next_get(self, now: float, budget: int = 64) -> Get | None:
         """Return the request that is due, or None.
 
-        The window is refilled when half of it has arrived. Chunks that were asked for are not asked for again before
-        nothing has come for the re-request timeout, which then doubles.
+        Args:
+            now: Monotonic seconds.
+            budget: Chunks it may ask for at most.
         """
-        if self.done or self.failure:
+        if self._leg is None:
             return None
-        if self._asked and now >= self._progress + self._timeout:
-            self._lost |= self._asked
-            self._asked.clear()
-            self._timeout = min(2 * self._timeout, MAX_REREQUEST_SECONDS)
-        if not self._may_ask():
+        wanted = self._leg.window.due(now, budget)
+        if not wanted:
             return None
-        if not self._asked:
-            self._progress = now  # the wait for an answer begins with the question
-        wanted = sorted(self._missing - self._asked.keys())[: WINDOW_CHUNKS - len(self._asked)]
-        for index in wanted:
-            self._asked[index] = self._lost.pop(index, now)
-        return Get(transfer=self._transfer, blob=self.manifest.blob, ranges=_ranges(wanted), credit=len(wanted))
+        return Get(transfer=self._transfer, blob=self._leg.blob, ranges=_ranges(wanted), credit=len(wanted))
 
     def accept(self, chunk: Chunk, now: float) -> bool:
         """Take a chunk in; a foreign, repeated or damaged one changes nothing.
@@ -103,92 +105,93 @@ class Pull:
         Raises:
             ArtifactError: It cannot be written: disk full, no permission.
         """
-        if self.done or self.failure or chunk.transfer != self._transfer or chunk.index not in self._missing:
+        return chunk.transfer == self._transfer and self._take(chunk, now)
+
+    def overhear(self, chunk: Chunk, now: float) -> bool:
+        """Take a chunk of a broadcast in, which names the blob by its first digits; otherwise as ``accept``."""
+        leg = self._leg
+        if leg is None or chunk.transfer != wave_number(leg.blob):
             return False
-        if not self._fits(chunk.index, chunk.data):
-            return False
-        if self.manifest.blob in self._store:  # another pull of the same blob was faster
-            self._part.unlink(missing_ok=True)
-            self.done = True
-            return True
-        self._write(chunk)
-        self._missing.remove(chunk.index)
-        self._measure(chunk.index, now)
-        if not self._missing:
-            self._complete()
-        return True
+        last = chunk.index == len(leg.file.digests) // 16 - 1
+        taken = self._take(chunk, now)
+        if last and self._leg is leg:
+            leg.window.wave_ended(now)
+        return taken
 
     def reconnected(self, now: float) -> None:
         """Ask at once for everything that was under way: a lost connection lost it."""
-        self._asked.clear()
-        self._lost.clear()
-        self._timeout = REREQUEST_SECONDS
-        self._progress = now
+        if self._leg is not None:
+            self._leg.window.reconnected(now)
 
     def failed(self, reason: str) -> None:
         """Give up; what has arrived stays on disk for the next attempt."""
-        self.failure = reason
+        self.failure, self._leg = reason, None
 
-    def _may_ask(self) -> bool:
-        idle = self._missing.difference(self._asked)
-        return bool(idle) and len(self._asked) <= WINDOW_CHUNKS // 2
+    def discard(self) -> None:
+        """Give up for ever and free the disk."""
+        self.failed("it is wanted no longer")
+        for suffix in (".part", ".marks", ".digests", ".digests.part", ".digests.marks"):
+            self._store.path(self.manifest.blob + suffix).unlink(missing_ok=True)
 
-    def _measure(self, index: int, now: float) -> None:
-        """Adapt the timeout to the time an answer takes; on a slow link that is mostly the window's own length."""
-        asked = self._asked.pop(index, None)
-        asked = self._lost.pop(index, None) if asked is None else asked
-        if asked is not None:
-            self._round_trip = max(now - asked, 0.8 * self._round_trip + 0.2 * (now - asked))
-        self._timeout = min(max(REREQUEST_SECONDS, _PATIENCE * self._round_trip), MAX_REREQUEST_SECONDS)
-        self._progress = now
+    def _take(self, chunk: Chunk, now: float) -> bool:
+        leg = self._leg
+        if leg is None or chunk.index not in leg.window.missing or not leg.file.fits(chunk.index, chunk.data):
+            return False
+        if self.manifest.blob in self._store:  # another pull of the same blob was faster
+            self._finish()
+            return True
+        leg.file.write(chunk.index, chunk.data)
+        leg.window.arrived(chunk.index, now)
+        if not leg.window.missing:
+            self._complete(leg, now)
+        return True
 
-    def _length(self, index: int) -> int:
-        return min(self.manifest.chunk, self.manifest.size - index * self.manifest.chunk)
+    def _begin(self, now: float, *, wave: bool = False) -> None:
+        """Begin with the list of digests where the manifest has none and no earlier attempt left it."""
+        manifest = self.manifest
+        if manifest.digest_list is None:
+            self._enter(manifest, self._store.path(manifest.blob), bytes.fromhex("".join(manifest.digests)), now, wave)
+            return
+        digests = self._read_list()
+        if digests is None:
+            inner = list_manifest(manifest)
+            self._enter(inner, self._list_path, bytes.fromhex("".join(inner.digests)), now, wave)
+        else:
+            self._enter(manifest, self._store.path(manifest.blob), digests, now, wave)
 
-    def _fits(self, index: int, data: bytes) -> bool:
-        return len(data) == self._length(index) and chunk_digest(data) == self.manifest.digests[index]
+    def _enter(self, manifest: Manifest, target: Path, digests: bytes, now: float, wave: bool) -> None:
+        file = PartFile(target, manifest.size, manifest.chunk, digests)
+        self._leg = leg = _Leg(manifest.blob, file, Window(file.resume(), now, listen=wave, jitter=self._jitter))
+        if not leg.window.missing:
+            self._complete(leg, now)
 
-    def _resume(self) -> None:
-        """Keep what an earlier attempt left in the part file, and give the file its size."""
+    def _complete(self, leg: _Leg, now: float) -> None:
+        digest = leg.file.complete(leg.blob)
+        if digest != leg.blob:
+            self.failed(f"its chunks make {digest[:12]}, the manifest said {leg.blob[:12]}")
+        elif leg.blob == self.manifest.blob:
+            self._finish()
+        else:
+            self._begin(now, wave=leg.window.listening)
+
+    def _finish(self) -> None:
+        self.done, self._leg = True, None
+        for suffix in (".part", ".marks", ".digests"):
+            self._store.path(self.manifest.blob + suffix).unlink(missing_ok=True)
+
+    @property
+    def _list_path(self) -> Path:
+        """Where the list of digests waits: under the blob's own name, so that no other blob can be meant by it."""
+        return self._store.path(f"{self.manifest.blob}.digests")
+
+    def _read_list(self) -> bytes | None:
         try:
-            with os.fdopen(os.open(self._part, os.O_RDWR | os.O_CREAT, 0o666), "r+b") as file:
-                if os.fstat(file.fileno()).st_size == self.manifest.size:
-                    for index in range(len(self.manifest.digests)):
-                        if self._fits(index, file.read(self._length(index))):
-                            self._missing.remove(index)
-                else:
-                    os.ftruncate(file.fileno(), self.manifest.size)
+            digests = self._list_path.read_bytes()
+        except FileNotFoundError:
+            return None
         except OSError as cause:
-            raise self._unwritable(cause) from cause
-        if not self._missing:
-            self._complete()
-
-    def _write(self, chunk: Chunk) -> None:
-        try:
-            with os.fdopen(os.open(self._part, os.O_RDWR | os.O_CREAT, 0o666), "r+b") as file:
-                written = os.pwrite(file.fileno(), chunk.data, chunk.index * self.manifest.chunk)
-        except OSError as cause:
-            raise self._unwritable(cause) from cause
-        if written != len(chunk.data):
-            raise ArtifactError(f"cannot write {self._part}: disk full", remedy="free space, then start again")
-
-    def _complete(self) -> None:
-        try:
-            with self._part.open("r+b") as file:
-                digest = hashlib.file_digest(file, "sha256").hexdigest()
-                os.fsync(file.fileno())
-            if digest != self.manifest.blob:
-                self._part.unlink()
-                self.failure = f"its chunks make {digest[:12]}, the manifest said {self.manifest.blob[:12]}"
-                return
-            adopt_durably(self._part, self._store.path(self.manifest.blob))
-        except OSError as cause:
-            raise self._unwritable(cause) from cause
-        self.done = True
-
-    def _unwritable(self, cause: OSError) -> ArtifactError:
-        reason = cause.strerror or str(cause)
-        return ArtifactError(f"cannot write {self._part}: {reason}", remedy="free space, then start again")
+            raise ArtifactError(f"cannot read {self._list_path}: {cause.strerror or cause}") from cause
+        return digests if hashlib.sha256(digests).hexdigest() == self.manifest.digest_list else None
 
 
 def _ranges(indices: list[int]) -> tuple[tuple[int, int], ...]:

@@ -25,13 +25,23 @@ class Transport(Protocol):
     """Payload bytes handed to the network so far, by topic."""
 
     received_bytes: Counter[str]
-    """Payload bytes taken from the network so far, by topic."""
+    """Payload bytes that came from the network so far, by topic."""
+
+    max_packet_bytes: int
+    """The largest packet the broker passes on, as it announced or as the operator's profile says."""
 
     def publish(self, topic: str, payload: bytes, *, qos: int = 1, retain: bool = False) -> None:
         """Hand a message to the network.
 
         Raises:
             BrokerError: The payload is larger than the broker accepts, or the transport is closed.
+        """
+        ...
+
+    def ready(self) -> bool:
+        """Tell whether a chunk handed over now would soon be on the wire.
+
+        Where it says no, ``receive`` returns early, without a message, once it would say yes.
         """
         ...
 

@@ -108,7 +108,7 @@ class Embedded(_Process):
 class Mosquitto(_Process):
     """A mosquitto on a random port of the loopback interface, with one account and nothing kept on disk."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, *options: str) -> None:
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
             port = probe.getsockname()[1]
@@ -123,6 +123,7 @@ class Mosquitto(_Process):
             f"password_file {passwords}",
             "persistence false",
             "set_tcp_nodelay true",
+            *options,
         ]
         if os.geteuid() == 0:
             lines.append("user root")  # it would give up root's rights, and with them its files

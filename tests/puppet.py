@@ -6,6 +6,7 @@ from typing import TypeVar
 from msgspec import Struct
 
 from shared.blobs import BlobStore
+from shared.encoding import encode_update
 from shared.exchange import Exchange, Received
 from shared.messages import (
     ClientFigures,
@@ -19,7 +20,7 @@ from shared.messages import (
     UpdateOffer,
     decode_message,
 )
-from shared.tensors import Tensors, decode, encode
+from shared.tensors import Tensors, decode
 from shared.topics import agent_filters
 from tests.simulation import NO_MODEL, Simulation
 
@@ -74,13 +75,14 @@ class Puppet:
 
     def update(self, task: TrainTask, payload: Tensors | bytes) -> UpdateOffer:
         """Return an honest offer of any bytes, which stand ready to be pulled."""
-        blob = self.blobs.put(payload if isinstance(payload, bytes) else encode(payload))
+        codec = self.simulation.settings.update.codec
+        blob = self.blobs.put(payload if isinstance(payload, bytes) else encode_update(payload, codec))
         return UpdateOffer(
             client=self.client,
             round=task.round,
             base=task.model.blob,
             num_examples=5,
-            payload=self.exchange.offer(blob),
+            payload=self.exchange.offer(blob, codec=codec),
             figures=ClientFigures(num_images=0),
         )
 

@@ -37,7 +37,7 @@ def undisturbed(folder: Path) -> Iterator[Reference]:
     environment = {USERNAME_VARIABLE: str(endpoint.username), PASSWORD_VARIABLE: str(endpoint.password)}
     try:
         with RecordingProxy("127.0.0.1", endpoint.address().port) as proxy:
-            settings = tiny_settings(broker=BrokerSettings(url=f"mqtt://127.0.0.1:{proxy.port}"))
+            settings = tiny_settings(broker=BrokerSettings(url=f"mqtt://127.0.0.1:{proxy.port}", mqtt="3.1.1"))
             with Federation(folder, settings, environment=environment) as federation:
                 federation.start()
                 digest = federation.run_to_end()

@@ -142,9 +142,15 @@ class Simulation:
         return self._works.get(arguments["client"], QuietWork)(**arguments)
 
     def _connect(
-        self, endpoint: Endpoint, *, client_id: str, filters: Sequence[str], will: tuple[str, bytes] | None = None
+        self,
+        endpoint: Endpoint,
+        *,
+        client_id: str,
+        filters: Sequence[str],
+        will: tuple[str, bytes] | None = None,
+        will_delay_seconds: int = 0,
     ) -> MemoryTransport:
-        del endpoint, client_id
+        del endpoint, client_id, will_delay_seconds
         return self.connect(filters, will)
 
     def connect(self, filters: Sequence[str], will: tuple[str, bytes] | None = None) -> MemoryTransport:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Final
 
 import msgspec
 
@@ -13,6 +14,9 @@ from shared.blobs import write_durably
 from shared.data import Splits
 from shared.errors import ArtifactError, FedlogeError
 
+AGAIN: Final = "move the file away, and the run is made again"
+"""What helps where a result is not what its name says."""
+
 
 def path_of(folder: Path, setting: LabSetting) -> Path:
     """Return where a run's result stands or will stand."""
@@ -23,7 +27,8 @@ def finished(folder: Path, setting: LabSetting) -> Result | None:
     """Return a run's result where it is there.
 
     Raises:
-        FedlogeError: The file is no result, or one of another version.
+        ArtifactError: The file cannot be read.
+        FedlogeError: The file is no result, one of another version, or the result of another run.
     """
     path = path_of(folder, setting)
     try:
@@ -33,11 +38,13 @@ def finished(folder: Path, setting: LabSetting) -> Result | None:
     except OSError as cause:
         raise ArtifactError(f"cannot read {path}: {cause.strerror or cause}", remedy="mend its rights") from cause
     try:
-        return from_json(payload)
+        result = from_json(payload)
     except FedlogeError as error:
-        raise FedlogeError(
-            f"{path}: {error.message}", remedy="move the file away, and the run is made again"
-        ) from error
+        raise FedlogeError(f"{path}: {error.message}", remedy=AGAIN) from error
+    if result.lab is None or result.lab.setting.key() != setting.key():
+        other = "no run of the lab" if result.lab is None else result.lab.setting.key()
+        raise FedlogeError(f"{path} holds another result: {other}", remedy=AGAIN)
+    return result
 
 
 def run_cell(

@@ -1,13 +1,15 @@
 """The ``fedloge lab`` commands: parse, call, print."""
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
 from cloud.lab import options as opt
+from cloud.lab.asked import knobs_of, plain, setting_of
+from cloud.lab.newcomers_command import newcomers
+from cloud.lab.replay_command import replay
 from shared.command import Command, new_app
-from shared.errors import UsageError
 from shared.output import console, emit, note
 
 app = new_app()
@@ -21,6 +23,8 @@ def lab() -> None:
         fedloge lab run
         fedloge lab run --method fedrod --data folder:images --clients 40
         fedloge lab compare --methods fedloge,fedavg-heads --seeds 3 --workers 2
+        fedloge lab newcomers --clients 40
+        fedloge lab replay runs/demo
     """
 
 
@@ -56,7 +60,7 @@ def run_command(
     from cloud.lab.one import run_one  # noqa: PLC0415 - help must not wait for torch
     from cloud.lab.tables import run_table  # noqa: PLC0415
 
-    setting = _setting(
+    setting = setting_of(
         method=method,
         data=data,
         imbalance=imbalance,
@@ -70,13 +74,13 @@ def run_command(
         momentum=momentum,
         weight_decay=weight_decay,
         backbone=backbone,
-        knobs=_knobs(knobs),
+        knobs=knobs_of(knobs),
         measured_on=measured_on,
         evaluate_every=evaluate_every,
         seed=seed,
     )
     result = run_one(setting, out)
-    emit(_plain(result), as_json=as_json, text=run_table(result))
+    emit(plain(result), as_json=as_json, text=run_table(result))
     if not as_json:
         console().print(f"\nreport: {out / 'report.html'}\nresult: {out / 'result.json'}, curve.csv, clients.csv")
 
@@ -124,7 +128,7 @@ def compare(
     from cloud.lab.compare import compare as compare_all  # noqa: PLC0415 - help must not wait for torch
     from cloud.lab.tables import compare_table  # noqa: PLC0415
 
-    base = _setting(
+    base = setting_of(
         data=data,
         imbalance=imbalance,
         alpha=alpha,
@@ -150,6 +154,10 @@ def compare(
         note(f"missing runs: {', '.join(found.missing)}")
 
 
+app.command(cls=Command)(newcomers)
+app.command(cls=Command)(replay)
+
+
 @app.command(cls=Command)
 def methods(*, as_json: opt.AsJson = False) -> None:
     """List the methods: what each shares, what stays on the device, and where it was published.
@@ -160,38 +168,3 @@ def methods(*, as_json: opt.AsJson = False) -> None:
     from cloud.lab.catalogue import catalogue, catalogue_table  # noqa: PLC0415 - help must not wait for torch
 
     emit({"methods": catalogue()}, as_json=as_json, text=catalogue_table())
-
-
-def _setting(**values: Any) -> Any:
-    """Return the setting, or refuse the option that does not fit."""
-    import msgspec  # noqa: PLC0415 - help must not wait
-
-    from cloud.lab.setting import LabSetting  # noqa: PLC0415
-
-    try:
-        return msgspec.convert(values, LabSetting)
-    except msgspec.ValidationError as cause:
-        raise UsageError(f"options do not fit: {cause}", remedy="see: fedloge lab run --help") from cause
-
-
-def _knobs(pairs: list[str] | None) -> dict[str, Any]:
-    """Read KEY=VALUE pairs; a value is a TOML value, or a plain word."""
-    import msgspec  # noqa: PLC0415 - help must not wait
-
-    found: dict[str, Any] = {}
-    for pair in pairs or []:
-        key, equals, text = pair.partition("=")
-        if not equals or not key.isidentifier():
-            raise UsageError(f"--set takes KEY=VALUE, got {pair!r}", remedy="such as --set gamma=1.0")
-        try:
-            found |= msgspec.toml.decode(f"{key} = {text}")
-        except msgspec.DecodeError:
-            found[key] = text
-    return found
-
-
-def _plain(result: Any) -> dict[str, Any]:
-    import msgspec  # noqa: PLC0415 - help must not wait
-
-    plain: dict[str, Any] = msgspec.to_builtins(result)
-    return plain

@@ -50,7 +50,7 @@ class LabWork(Work):
     def _load(self, settings: SharedSettings) -> DeviceData:
         """Return the dealt images; none is held out, since the lab measures all clients in one pass."""
         del settings
-        train = self.dealt.train
+        train = as_on_a_device(self.dealt.train)
         nothing = torch.empty(0, dtype=torch.int64)
         empty = LabelledImages(images=train.images[:0], labels=nothing, class_names=train.class_names)
         return DeviceData(train=train, held_out=empty)
@@ -68,6 +68,16 @@ class LabWork(Work):
             onnx=NO_MODEL,
             head_note=finished.head_note,
         )
+
+
+def as_on_a_device(images: LabelledImages) -> LabelledImages:
+    """Return images in the order in which a device reads its folder, class by class in the order of the names.
+
+    Batches are drawn from that order: in another one, the lab would train another model than a real federation.
+    """
+    names = images.class_names
+    ranks = torch.tensor([sorted(names).index(name) for name in names], dtype=torch.int64)
+    return images.select(ranks[images.labels].argsort(stable=True))
 
 
 def seat(dealt: ClientData, *, federation: str, broker: MemoryBroker, folder: Path, clock: LabClock) -> Agent:

@@ -9,10 +9,12 @@ from msgspec import Struct
 
 from cloud.draft import augmented_for
 from cloud.settings import BrokerSettings, FederationFile, ParticipationSettings, check
+from shared.complaint import complaint
 from shared.data import Splits
-from shared.methods import method_settings
+from shared.errors import SettingsError
+from shared.methods import check_method, method_settings
 from shared.protocol import MeasuredOn
-from shared.settings import ModelSettings, ReportSettings
+from shared.settings import MethodSettings, ModelSettings, ReportSettings
 
 DEADLINE_SECONDS = 3600.0
 """Of the lab's own clock, which stands still while anybody works: no deadline passes by itself."""
@@ -70,6 +72,28 @@ class LabSetting(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
         return f"{self.method}-{self.seed}-{hashlib.sha256(settings).hexdigest()[:12]}"
 
 
+def method_of(setting: LabSetting) -> MethodSettings:
+    """Return the method's settings with the knobs asked for.
+
+    Raises:
+        SettingsError: The method or a knob is unknown, or a knob's value does not fit the method.
+    """
+    known = [field.name for field in msgspec.structs.fields(MethodSettings) if field.name != "name"]
+    for key in setting.knobs:
+        if key not in known:
+            raise SettingsError(f"a method has no setting {key!r}", remedy=f"--set takes one of: {', '.join(known)}")
+    method = method_settings(setting.method, **setting.knobs)
+    try:
+        method = msgspec.convert(msgspec.to_builtins(method), MethodSettings)
+    except msgspec.ValidationError as cause:
+        raise SettingsError(
+            f"method.{complaint(cause, MethodSettings)}",
+            remedy="`fedloge cloud init` writes a file that names every key",
+        ) from cause
+    check_method(method)
+    return method
+
+
 def client_names(count: int) -> list[str]:
     """Return ids in one width, so that sorting them keeps their order."""
     width = max(2, len(str(max(0, count - 1))))
@@ -80,7 +104,7 @@ def federation_of(setting: LabSetting, splits: Splits, class_counts: tuple[int, 
     """Return the federation a run trains: the file a deployment of the same settings would have.
 
     Raises:
-        SettingsError: A value is out of range, or the method is unknown.
+        SettingsError: A value is out of range, or the method or one of its knobs is unknown.
     """
     model = ModelSettings(
         backbone=setting.backbone, image_size=splits.image_size, channels=1 if splits.channels == 1 else 3
@@ -92,7 +116,7 @@ def federation_of(setting: LabSetting, splits: Splits, class_counts: tuple[int, 
         rounds=setting.rounds,
         seed=setting.seed,
         model=model,
-        method=method_settings(setting.method, **setting.knobs),
+        method=method_of(setting),
         training=msgspec.structs.replace(
             augmented_for(model),
             local_epochs=setting.local_epochs,

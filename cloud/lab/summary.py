@@ -6,10 +6,9 @@ from dataclasses import dataclass
 
 import msgspec
 
-from cloud.lab.setting import LabSetting
+from cloud.lab.setting import LabSetting, method_of
 from cloud.result import Result
 from shared.intervals import Interval, interval, paired_difference
-from shared.methods import method_settings
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,7 +42,7 @@ def _in_new_classes(result: Result) -> float | None:
     """Return the personal accuracy, by the rule in use, where part of the test is of new classes."""
     if result.lab is None:
         return None
-    method = method_settings(result.lab.setting.method, **result.lab.setting.knobs)
+    method = method_of(result.lab.setting)
     for rule in result.lab.personal_rules:
         if (rule.rule, rule.mask) == (method.personal_rule, method.mask):
             return rule.new_classes

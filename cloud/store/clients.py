@@ -1,4 +1,4 @@
-"""The clients: signs of life, what each contributed, and bytes outside rounds."""
+"""The clients: signs of life, and what each contributed."""
 
 from collections.abc import Iterable
 from datetime import datetime
@@ -7,8 +7,7 @@ from sqlalchemy import and_, func, select
 from sqlalchemy.orm import Session
 
 from cloud.store.contract import ClientRow
-from cloud.store.failures import not_started
-from cloud.store.tables import Client, Participation, Round, Traffic
+from cloud.store.tables import Client, Participation
 from cloud.store.utc import iso
 from shared.errors import StoreError
 
@@ -56,22 +55,6 @@ def read(session: Session) -> list[ClientRow]:
         for client, accepted, round_number, num_examples in session.execute(query)
     ]
     return sorted(rows, key=lambda row: row.client)  # not by SQL: databases disagree on the order of letters
-
-
-def add_bytes(session: Session, client: str, *, up: int, down: int) -> None:
-    """Add to what was counted outside rounds, which round 0 stands for.
-
-    Raises:
-        StoreError: The federation was not started.
-    """
-    if session.get(Round, 0) is None:
-        raise not_started()
-    for direction, count in (("up", up), ("down", down)):
-        row = session.get(Traffic, (0, client, direction))
-        if row is not None:
-            row.bytes += count
-        elif count:
-            session.add(Traffic(round_number=0, client=client, direction=direction, bytes=count))
 
 
 def refuse_unknown(session: Session, clients: Iterable[str]) -> None:

@@ -74,8 +74,8 @@ class RoundResult:
         blob: SHA-256 of the new shared tensors' file.
         reason: Why it closed: "complete" or "deadline".
         evaluation: Of the new model, where the coordinator has images.
-        bytes_up: Payload bytes received from each client during the round.
-        bytes_down: Payload bytes sent to each client.
+        bytes_up: Payload bytes received from each client; given to a commit, those not yet recorded by ``add_bytes``.
+        bytes_down: Payload bytes sent to each client, likewise.
         seconds: Wall-clock duration.
     """
 
@@ -90,7 +90,7 @@ class RoundResult:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RoundRow:
-    """A round as it stands in the database."""
+    """A round as it stands in the database; its bytes are those recorded so far, also while it is open."""
 
     plan: RoundPlan
     state: Literal["open", "committed"]
@@ -98,6 +98,8 @@ class RoundRow:
     result: RoundResult | None
     opened_at: str
     closed_at: str | None
+    bytes_up: Mapping[str, int] = field(default_factory=dict)
+    bytes_down: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -248,11 +250,13 @@ class RoundStore(ModelRegistry, Protocol):
         """Return all final reports, sorted by client."""
         ...
 
-    def add_bytes(self, client: str, *, up: int, down: int) -> None:
-        """Count payload bytes that belong to no round: joining and finishing.
+    def add_bytes(self, round_number: int, *, up: Mapping[str, int], down: Mapping[str, int]) -> None:
+        """Add payload bytes per client to a round's, while it is open or later; a commit adds its own to them.
+
+        Round 0 counts what belongs to no round: joining and finishing.
 
         Raises:
-            StoreError: The federation was not started.
+            StoreError: There is no such round.
         """
         ...
 

@@ -48,6 +48,8 @@ def read_rounds(session: Session, only: int | None = None) -> list[RoundRow]:
             None
             if row.state == "open"
             else _result(row, evaluations.get(row.round_number), up[row.round_number], down[row.round_number]),
+            up[row.round_number],
+            down[row.round_number],
         )
         for row in rounds
     ]
@@ -113,7 +115,13 @@ def _evaluation(row: EvaluationRow) -> Evaluation:
     )
 
 
-def _round(row: Round, participants: list[Participant], result: RoundResult | None) -> RoundRow:
+def _round(
+    row: Round,
+    participants: list[Participant],
+    result: RoundResult | None,
+    up: dict[str, int],
+    down: dict[str, int],
+) -> RoundRow:
     return RoundRow(
         plan=RoundPlan(
             round_number=row.round_number,
@@ -127,4 +135,6 @@ def _round(row: Round, participants: list[Participant], result: RoundResult | No
         result=result,
         opened_at=iso(row.opened_at),
         closed_at=None if row.closed_at is None else iso(row.closed_at),
+        bytes_up=up,
+        bytes_down=down,
     )

@@ -6,10 +6,11 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from cloud.plan import RoundPlan
+from cloud.store import ledger
 from cloud.store.clients import refuse_unknown
 from cloud.store.contract import RoundResult, UpdateRecord, UpdateState
 from cloud.store.failures import not_started
-from cloud.store.tables import EvaluationRow, Participation, Round, Traffic
+from cloud.store.tables import EvaluationRow, Participation, Round
 from shared.errors import StoreError
 
 
@@ -90,9 +91,7 @@ def commit(session: Session, result: RoundResult, now: datetime) -> None:
     waiting = select(Participation).where(Participation.round_number == number, Participation.state == "waiting")
     for part in session.scalars(waiting):
         part.state = "missing"
-    for direction, counts in (("up", result.bytes_up), ("down", result.bytes_down)):
-        for client, count in counts.items():
-            session.add(Traffic(round_number=number, client=client, direction=direction, bytes=count))
+    ledger.add(session, number, up=result.bytes_up, down=result.bytes_down)
     if result.evaluation is not None:
         session.add(
             EvaluationRow(

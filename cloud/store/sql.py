@@ -1,6 +1,6 @@
 """The store on a SQL database: each method opens one transaction and leaves the work to the noun it is about."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import datetime
 
@@ -8,7 +8,7 @@ from sqlalchemy import Engine
 from sqlalchemy.orm import Session
 
 from cloud.plan import RoundPlan
-from cloud.store import client_models, clients, federation, history, refusals, reports, rounds
+from cloud.store import client_models, clients, federation, history, ledger, refusals, reports, rounds
 from cloud.store.contract import (
     ClientRow,
     FederationRow,
@@ -197,10 +197,10 @@ class SqlRoundStore:
         with self._reading() as session:
             return client_models.read(session)
 
-    def add_bytes(self, client: str, *, up: int, down: int) -> None:
-        """Count payload bytes that belong to no round: joining and finishing."""
+    def add_bytes(self, round_number: int, *, up: Mapping[str, int], down: Mapping[str, int]) -> None:
+        """Add payload bytes per client to a round's; 0 counts what belongs to no round."""
         with self._writing() as session:
-            clients.add_bytes(session, client, up=up, down=down)
+            ledger.add(session, round_number, up=up, down=down)
 
     def record_artifact(self, *, kind: str, path: str, digest: str, round_number: int) -> None:
         """Record an exported file; the same path again replaces it."""

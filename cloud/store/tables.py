@@ -143,7 +143,7 @@ class EvaluationRow(Base):
 class Traffic(Base):
     """Payload bytes; round 0 counts what belongs to no round: joining and finishing.
 
-    The other end needs not be a known client: bytes on a lane count whoever sent them.
+    The other end needs not be a known client: bytes on a lane count whoever sent them; "*" is everybody at once.
     """
 
     __tablename__ = "traffic"

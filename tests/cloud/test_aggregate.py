@@ -6,6 +6,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from cloud import aggregate
 from cloud.aggregate import WeightedMean
 from shared.errors import UpdateRejectedError
 from shared.tensors import Tensors, encode
@@ -63,6 +64,34 @@ def test_a_rejected_update_leaves_no_trace(reason: str, damage: Callable[[Tensor
         mean.add(bad, 3)
     assert caught.value.reason == reason
     assert encode(mean.result()) == encode(undisturbed.result())
+
+
+def test_an_update_that_breaks_off_in_the_middle_spoils_the_mean_instead_of_bending_it() -> None:
+    mean, bad = WeightedMean(BASE), update(1)
+    mean.fold(update(2).items(), 5)
+    bad["psi.weight"][1, 2] = float("nan")
+    with pytest.raises(UpdateRejectedError, match="holds NaN or infinity"):
+        mean.fold(bad.items(), 3)
+    with pytest.raises(ValueError, match="a part of one"):
+        mean.result()
+
+
+def test_finite_values_whose_sum_overflows_are_finite() -> None:
+    huge = {name: torch.full_like(tensor, 3e38) for name, tensor in BASE.items()}
+    mean = WeightedMean(BASE)
+    mean.add(huge, 2)
+    assert torch.isfinite(mean.result()["psi.weight"]).all()
+
+
+def test_folding_a_tensor_at_a_time_gives_the_same_bytes_whatever_the_order_of_tensors_and_blocks(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    expected = folded([(3, 7), (4, 11)])
+    monkeypatch.setattr(aggregate, "_BLOCK", 5)
+    mean = WeightedMean(BASE)
+    for seed, num_examples in ((3, 7), (4, 11)):
+        mean.fold(reversed(update(seed).items()), num_examples)
+    assert encode(mean.result()) == encode(expected)
 
 
 def test_no_update_and_no_weight_are_refused() -> None:

@@ -25,7 +25,7 @@ OFFER = UpdateOffer(
 
 
 def check(offer: UpdateOffer, *, sender: str = "client-00") -> None:
-    check_offer(offer, sender=sender, plan=PLAN, model_bytes=1000, max_examples=100)
+    check_offer(offer, sender=sender, plan=PLAN, model_bytes=1000, max_examples=100, codec="safetensors")
 
 
 def test_a_fitting_offer_passes() -> None:
@@ -42,6 +42,7 @@ def test_a_fitting_offer_passes() -> None:
         ("wrong-base", "client-00", {"base": "d" * 64}),
         ("example-count", "client-00", {"num_examples": 101}),
         ("example-count", "client-00", {"num_examples": 0}),
+        ("codec", "client-00", {"payload": msgspec.structs.replace(OFFER.payload, codec="fp16")}),
         ("too-large", "client-00", {"payload": msgspec.structs.replace(OFFER.payload, size=2001)}),
     ],
 )

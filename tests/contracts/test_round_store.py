@@ -140,7 +140,7 @@ def test_nothing_can_be_written_before_the_start(store: RoundStore) -> None:
         lambda: store.set_state("training", "x"),
         lambda: store.begin(plan(1, ())),
         lambda: store.commit(result(1)),
-        lambda: store.add_bytes("anna", up=1, down=1),
+        lambda: store.add_bytes(0, up={"anna": 1}, down={"anna": 1}),
         lambda: store.record_update(1, accepted("anna")),
         lambda: store.record_artifact(kind="x", path="x", digest="0" * 64, round_number=0),
     ):
@@ -326,9 +326,9 @@ def test_a_refused_commit_leaves_no_trace(store: RoundStore) -> None:
 
 def test_bytes_add_up_over_rounds_and_what_belongs_to_none(store: RoundStore) -> None:
     one_committed(store)
-    store.add_bytes("anna", up=5, down=7)
-    store.add_bytes("anna", up=1, down=0)
-    store.add_bytes("ghost", up=2, down=0)
+    store.add_bytes(0, up={"anna": 5}, down={"anna": 7})
+    store.add_bytes(0, up={"anna": 1}, down={"anna": 0})
+    store.add_bytes(0, up={"ghost": 2}, down={"ghost": 0})
     federation = store.federation()
     assert federation is not None
     assert (federation.bytes_up, federation.bytes_down) == (308, 607)
@@ -343,9 +343,23 @@ def test_bytes_of_an_unknown_sender_do_not_stop_a_commit(store: RoundStore) -> N
     assert store.last_committed() == stray
 
 
+def test_bytes_of_an_open_round_are_on_record_at_once_and_the_commit_adds_to_them(store: RoundStore) -> None:
+    one_open(store)
+    store.add_bytes(2, up={"anna": 5}, down={"*": 9})
+    store.add_bytes(2, up={"anna": 2}, down={"*": 1})
+    opened = store.open_round()
+    assert opened is not None
+    assert (opened.bytes_up, opened.bytes_down) == ({"anna": 7}, {"*": 10})
+    store.commit(RoundResult(round_number=2, blob=model(2), reason="complete", bytes_up={"anna": 1, "ben": 3}))
+    assert store.last_committed().bytes_up == {"anna": 8, "ben": 3}
+    assert store.last_committed().bytes_down == {"*": 10}
+    with pytest.raises(StoreError, match="no round 3"):
+        store.add_bytes(3, up={"anna": 1}, down={})
+
+
 def test_bytes_outside_rounds_are_not_round_0s(store: RoundStore) -> None:
     started(store)
-    store.add_bytes("anna", up=5, down=7)
+    store.add_bytes(0, up={"anna": 5}, down={"anna": 7})
     assert store.last_committed().bytes_up == {}
     assert store.rounds() == []
 

@@ -86,6 +86,8 @@ def expected(plan: RoundPlan, in_time: list[UpdateRecord], late: list[UpdateReco
         result=result,
         opened_at=time,
         closed_at=time,
+        bytes_up=result.bytes_up,
+        bytes_down=result.bytes_down,
     )
 
 

@@ -49,7 +49,7 @@ WRITES: dict[str, tuple[Step, Step]] = {
         lambda store: store.record_report(report("anna")),
     ),
     "record_model": (one_committed, lambda store: store.record_model("anna", current())),
-    "add_bytes": (started, lambda store: store.add_bytes("anna", up=1, down=2)),
+    "add_bytes": (started, lambda store: store.add_bytes(0, up={"anna": 1}, down={"anna": 2})),
     "record_artifact": (
         one_committed,
         lambda store: store.record_artifact(kind="generic-onnx", path="/g", digest="1" * 64, round_number=1),

@@ -100,7 +100,7 @@ def test_two_writers_wait_for_each_other_and_neither_fails(durable_database: Dat
     def count(writer: RoundStore) -> None:
         try:
             for _ in range(40):
-                writer.add_bytes("anna", up=1, down=0)
+                writer.add_bytes(0, up={"anna": 1}, down={"anna": 0})
         except StoreError as error:
             failures.append(error)
 

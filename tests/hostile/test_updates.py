@@ -11,7 +11,8 @@ import torch
 
 from cloud.settings import ParticipationSettings
 from shared.messages import Failure, Receipt, TrainTask, UpdateOffer
-from shared.tensors import Tensors
+from shared.settings import UpdateSettings
+from shared.tensors import Tensors, encode
 from tests.federation import tiny_settings
 from tests.gate import behind
 from tests.puppet import Puppet
@@ -39,7 +40,12 @@ def wrong_shape(puppet: Puppet, task: TrainTask, model: Tensors) -> UpdateOffer:
 
 def wrong_dtype(puppet: Puppet, task: TrainTask, model: Tensors) -> UpdateOffer:
     model["psi.weight"] = model["psi.weight"].half()
-    return puppet.update(task, model)
+    return puppet.update(task, encode(model))
+
+
+def other_codec(puppet: Puppet, task: TrainTask, model: Tensors) -> UpdateOffer:
+    offer = puppet.update(task, model)
+    return msgspec.structs.replace(offer, payload=msgspec.structs.replace(offer.payload, codec="fp32+zstd"))
 
 
 def tensor_missing(puppet: Puppet, task: TrainTask, model: Tensors) -> UpdateOffer:
@@ -92,6 +98,7 @@ ON_THE_ROUND: dict[str, tuple[Attack, str]] = {
     "etf": (frozen_classifier, "names: "),
     "base": (other_base, "wrong-base: trained from 000000000000"),
     "weight": (too_much_weight, "example-count: num_examples is 1001"),
+    "codec": (other_codec, "codec: encoded as fp32+zstd, the federation's updates are safetensors"),
     "large": (too_large, "too-large: "),
 }
 """Attacks by a selected client on the open round: each settles that client's part in it."""
@@ -116,6 +123,7 @@ def aftermath(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Aftermath]:
     attacks = ON_THE_ROUND | BESIDE_THE_ROUND
     participation = ParticipationSettings(clients=1 + len(attacks), quorum=0.01, max_examples=MAX_EXAMPLES)
     settings = tiny_settings(rounds=1, broker=in_memory(), participation=participation)
+    settings = msgspec.structs.replace(settings, update=UpdateSettings(compression="none"))
     gate = threading.Event()
     folder = tmp_path_factory.mktemp("hostile")
     with Simulation(folder, settings, works={"ana": behind(gate)}) as simulation:

@@ -2,11 +2,22 @@ import contextlib
 import hashlib
 from pathlib import Path
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.chunks import HEADER, Chunk, chunks, describe, encode_chunk, parse_chunk
+from shared.chunks import (
+    HEADER,
+    Chunk,
+    check_manifest,
+    chunks,
+    describe,
+    describe_with_list,
+    encode_chunk,
+    list_manifest,
+    parse_chunk,
+)
 from shared.errors import TransferError
 from shared.limits import CHUNK_BYTES, MAX_CHUNKS_IN_MANIFEST, MAX_PACKET_BYTES, MIB
 from shared.messages import Get, Manifest, decode_message, encode_message
@@ -67,15 +78,42 @@ def test_a_manifest_names_the_bytes_and_every_chunk(blob: tuple[Path, Manifest])
     assert manifest.digests[3] == hashlib.blake2b(payload[3 * CHUNK_BYTES :], digest_size=16).hexdigest()
 
 
-def test_the_largest_manifest_fits_a_control_message_and_a_larger_blob_is_refused(tmp_path: Path) -> None:
+def test_the_largest_manifests_fit_a_control_message_and_a_larger_blob_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     path = tmp_path / "blob"
     path.touch()
     with path.open("r+b") as file:
         file.truncate(MAX_CHUNKS_IN_MANIFEST * CHUNK_BYTES)  # a sparse file: no disk is used
-        assert len(encode_message(describe(path))) < 64 * 1024
+        longest = describe(path)
+        assert longest.digest_list is None
+        assert len(encode_message(longest)) < 64 * 1024
         file.truncate(MAX_CHUNKS_IN_MANIFEST * CHUNK_BYTES + 1)
-    with pytest.raises(TransferError, match="larger than 120 MiB, which is not supported yet"):
-        describe(path)
+        manifest, digests = describe_with_list(path)
+        assert len(digests) == 16 * (MAX_CHUNKS_IN_MANIFEST + 1)
+        assert manifest.digest_list == hashlib.sha256(digests).hexdigest()
+        assert manifest.digests == (hashlib.blake2b(digests, digest_size=16).hexdigest(),)
+        assert list_manifest(manifest).size == len(digests)
+        monkeypatch.setattr("shared.chunks.MAX_CHUNKS", MAX_CHUNKS_IN_MANIFEST)
+        with pytest.raises(TransferError, match="larger than 120 MiB, the most that can be sent"):
+            describe(path)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"size": 768_000 * 1000, "chunk": 1024}, "has 750000 chunks, at most 65536"),
+        ({"size": 5}, "lists 4 chunks, 5 bytes in chunks of 245760 are 1"),
+        ({"digest_list": "0" * 64}, "lists 4 chunks, 64 bytes in chunks of 245760 are 1"),
+    ],
+)
+def test_a_manifest_whose_numbers_contradict_each_other_is_refused(
+    blob: tuple[Path, Manifest], change: dict[str, int | str], message: str
+) -> None:
+    with pytest.raises(TransferError, match=message):
+        check_manifest(msgspec.structs.replace(blob[1], **change))
+    with pytest.raises(TransferError, match="lists its digests itself"):
+        list_manifest(blob[1])
 
 
 def test_an_empty_or_missing_blob_cannot_be_described(tmp_path: Path) -> None:

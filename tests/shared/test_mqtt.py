@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from shared import mqtt
+from shared import mqtt, unsent
 from shared.endpoint import Endpoint
 from shared.errors import BrokerError
 from shared.lifeline import end, spawn
@@ -71,7 +71,7 @@ def test_an_exception_in_a_callback_does_not_end_the_network_thread(
     with monkeypatch.context() as patch:
         patch.setattr(transport._inbox, "offer", fail)
         transport.publish("t", b"lost")
-        wait_until(lambda: transport._count_unsent() == 0, "the message went out")
+        wait_until(lambda: transport._unsent.count() == 0, "the message went out")
         embedded_broker.join("d", []).close()  # a round trip through the broker: the message came back as well
     transport.publish("t", b"next")
     assert take(transport, 1)[-1].payload == b"next"
@@ -81,7 +81,7 @@ def test_an_exception_in_a_callback_does_not_end_the_network_thread(
 def test_a_stalled_broker_costs_messages_not_the_loop(
     embedded_broker: Embedded, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(mqtt, "PUBLISH_SECONDS", 0.2)
+    monkeypatch.setattr(unsent, "PUBLISH_SECONDS", 0.2)
     writer, reader = embedded_broker.join("writer", []), embedded_broker.join("reader", ["t"])
     process = embedded_broker.broker._process
     assert process is not None
@@ -107,11 +107,11 @@ def test_what_was_said_during_an_outage_waits_for_its_end_up_to_a_bound(embedded
     for number in range(MAX_UNSENT_MESSAGES + 3):
         writer.publish("t", bytes([number]))
         writer.publish("t", b"nobody waits for QoS 0", qos=0)
-    assert writer._count_unsent() == MAX_UNSENT_MESSAGES
+    assert writer._unsent.count() == MAX_UNSENT_MESSAGES
     assert writer.dropped_messages == 3 + MAX_UNSENT_MESSAGES + 3
     assert writer.sent_bytes["t"] == MAX_UNSENT_MESSAGES
     embedded_broker.start()
-    wait_until(lambda: writer._count_unsent() == 0, "all of it is acknowledged")
+    wait_until(lambda: writer._unsent.count() == 0, "all of it is acknowledged")
     writer.close()
 
 

@@ -4,6 +4,7 @@ import math
 import os
 import random
 import tempfile
+from collections.abc import Iterable
 from pathlib import Path
 
 import msgspec
@@ -12,9 +13,19 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from shared.blobs import BlobStore
-from shared.chunks import Chunk, chunk_digest, chunks, describe, parse_chunk
+from shared.chunks import (
+    Chunk,
+    chunk_digest,
+    chunks,
+    describe,
+    describe_with_list,
+    list_manifest,
+    parse_chunk,
+    read_chunk,
+    wave_number,
+)
 from shared.errors import ArtifactError, TransferError
-from shared.limits import MAX_REREQUEST_SECONDS, REREQUEST_SECONDS, WINDOW_CHUNKS
+from shared.limits import FIRST_WINDOW_CHUNKS, MAX_WINDOW_CHUNKS
 from shared.messages import Get, Manifest
 from shared.transfer import Pull
 
@@ -52,6 +63,14 @@ def store(tmp_path: Path) -> BlobStore:
     return BlobStore(tmp_path / "blobs")
 
 
+def finish(pull: Pull, source: Source) -> None:
+    """Ask for everything again and answer it."""
+    while not pull.done:
+        pull.reconnected(0.0)
+        for chunk in source.answer(pull.next_get(0.0)):
+            pull.accept(chunk, 0.0)
+
+
 def indexes(get: Get | None) -> list[int]:
     assert get is not None
     return [index for start, stop in get.ranges for index in range(start, stop)]
@@ -83,7 +102,7 @@ def test_any_loss_duplication_and_reordering_ends_with_the_same_bytes(data: st.D
         for step in itertools.count():
             get = pull.next_get(now)
             if get is not None:
-                assert len(indexes(get)) == get.credit <= WINDOW_CHUNKS
+                assert len(indexes(get)) == get.credit <= MAX_WINDOW_CHUNKS
                 flying += source.answer(get)
             fate = data.draw(st.sampled_from(["arrive", "twice", "lost", "swap", "cut"])) if step < 80 else "arrive"
             if fate == "cut":
@@ -102,39 +121,6 @@ def test_any_loss_duplication_and_reordering_ends_with_the_same_bytes(data: st.D
         assert store.get(source.manifest.blob) == source.payload
 
 
-def test_the_window_is_refilled_when_half_of_it_has_arrived(source: Source, store: BlobStore) -> None:
-    pull = Pull(3, source.manifest, store, 0.0)
-    first = pull.next_get(0.0)
-    assert indexes(first) == list(range(WINDOW_CHUNKS))
-    answers = source.answer(first)
-    for chunk in answers[: WINDOW_CHUNKS // 2 - 1]:
-        pull.accept(chunk, 0.1)
-        assert pull.next_get(0.1) is None
-    pull.accept(answers[WINDOW_CHUNKS // 2 - 1], 0.1)
-    half = WINDOW_CHUNKS // 2
-    assert indexes(pull.next_get(0.1)) == list(range(WINDOW_CHUNKS, WINDOW_CHUNKS + half))
-
-
-def test_chunks_under_way_are_asked_for_again_only_after_the_timeout_which_doubles(
-    source: Source, store: BlobStore
-) -> None:
-    pull = Pull(3, source.manifest, store, 0.0)
-    now, wait = 100.0, REREQUEST_SECONDS
-    first = pull.next_get(now)
-    for _ in range(7):
-        assert pull.next_wakeup == now + wait
-        assert pull.next_get(now + wait - 0.01) is None
-        now += wait
-        assert pull.next_get(now) == first
-        wait = min(2 * wait, MAX_REREQUEST_SECONDS)
-    assert wait == MAX_REREQUEST_SECONDS
-    pull.accept(source.answer(first)[0], now + 0.01)
-    pull.reconnected(now + 0.02)
-    assert pull.next_wakeup < now
-    assert indexes(pull.next_get(now + 0.02)) == list(range(1, WINDOW_CHUNKS + 1))
-    assert pull.next_wakeup == now + 0.02 + REREQUEST_SECONDS
-
-
 def test_a_link_slower_than_the_timeout_is_not_flooded_with_repeats(tmp_path: Path, store: BlobStore) -> None:
     source = Source(tmp_path, 60 * SMALL_CHUNK)
     pull = Pull(3, source.manifest, store, 0.0)
@@ -148,7 +134,7 @@ def test_a_link_slower_than_the_timeout_is_not_flooded_with_repeats(tmp_path: Pa
             pull.accept(flying.pop(0), now)
         if pull.done:
             break
-    assert sent <= 60 + WINDOW_CHUNKS  # the first window is repeated once, before the link's pace is known
+    assert sent <= 60 + FIRST_WINDOW_CHUNKS // 2  # repeated before the link's pace is known, by a halved window
 
 
 def test_a_late_chunk_that_was_given_up_is_still_welcome(source: Source, store: BlobStore) -> None:
@@ -216,19 +202,54 @@ def test_a_new_process_goes_on_where_the_killed_one_was(source: Source, store: B
         file.seek(2 * SMALL_CHUNK)
         file.write(bytes(100))
     pull = Pull(4, source.manifest, store, 0.0)
-    assert indexes(pull.next_get(0.0)) == [2, *range(WINDOW_CHUNKS, 2 * WINDOW_CHUNKS - 1)]
+    assert indexes(pull.next_get(0.0)) == [2, 4, 5, 6]
+
+
+def test_of_what_a_killed_process_left_only_what_is_marked_is_read(
+    source: Source, store: BlobStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    killed = Pull(3, source.manifest, store, 0.0)
+    for chunk in source.answer(killed.next_get(0.0))[:3]:
+        killed.accept(chunk, 0.0)
+    read, pread = list[int](), os.pread
+
+    def counting(file: int, size: int, offset: int) -> bytes:
+        read.append(offset // SMALL_CHUNK)
+        return pread(file, size, offset)
+
+    monkeypatch.setattr(os, "pread", counting)
+    Pull(4, source.manifest, store, 0.0)
+    assert read == [0, 1, 2]
+
+
+@pytest.mark.parametrize("damage", ["missing", "short", "of another size"])
+def test_marks_that_are_damaged_cost_the_transfer_and_not_the_blob(
+    source: Source, store: BlobStore, damage: str
+) -> None:
+    killed = Pull(3, source.manifest, store, 0.0)
+    for chunk in source.answer(killed.next_get(0.0)):
+        killed.accept(chunk, 0.0)
+    part, marks = (store.folder / f"{source.manifest.blob}{suffix}" for suffix in (".part", ".marks"))
+    if damage == "missing":
+        marks.unlink()
+    elif damage == "short":
+        os.truncate(marks, 2)
+    else:
+        os.truncate(part, 100)
+    pull = Pull(4, source.manifest, store, 0.0)
+    assert indexes(pull.next_get(0.0)) == [0, 1, 2, 3]
+    finish(pull, source)
+    assert store.get(source.manifest.blob) == source.payload
+    assert names(store) == [source.manifest.blob]
 
 
 def test_two_pulls_of_one_blob_both_end(source: Source, store: BlobStore) -> None:
     pulls = [Pull(3, source.manifest, store, 0.0), Pull(4, source.manifest, store, 0.0)]
     for pull in pulls:
-        for chunk in source.answer(pull.next_get(0.0))[:5]:
+        for chunk in source.answer(pull.next_get(0.0))[:3]:
             pull.accept(chunk, 0.0)
     for pull in pulls:
-        while not pull.done:
-            pull.reconnected(0.0)
-            for chunk in source.answer(pull.next_get(0.0)):
-                pull.accept(chunk, 0.0)
+        finish(pull, source)
     assert store.get(source.manifest.blob) == source.payload
     assert names(store) == [source.manifest.blob]
 
@@ -277,3 +298,132 @@ def test_a_full_disk_is_an_artifact_error(source: Source, store: BlobStore, monk
     monkeypatch.setattr(os, "pwrite", lambda *_: 3)
     with pytest.raises(ArtifactError, match="disk full"):
         pull.accept(chunk, 0.0)
+
+
+class LargeSource:
+    """A sender of a blob whose digests do not fit its manifest."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, size: int = 200 * SMALL_CHUNK - 7) -> None:
+        monkeypatch.setattr("shared.chunks.MAX_CHUNKS_IN_MANIFEST", 8)
+        self.payload = random.Random(size).randbytes(size)
+        self.manifest, self.digests = describe_with_list(self.payload, chunk=SMALL_CHUNK)
+        self.inner = list_manifest(self.manifest)
+
+    def answer(self, get: Get | None) -> list[Chunk]:
+        assert get is not None
+        if get.blob == self.inner.blob:
+            return [parse_chunk(payload) for payload in chunks(get, self.inner, self.digests)]
+        return [parse_chunk(payload) for payload in chunks(get, self.manifest, self.payload)]
+
+    def serve(self, pull: Pull, most: int = 10**6) -> int:
+        """Answer until the pull is done or failed or enough chunks were sent."""
+        sent = 0
+        while not (pull.done or pull.failure) and sent < most:
+            for chunk in self.answer(pull.next_get(0.0)):
+                sent += 1
+                pull.accept(chunk, 0.0)
+        return sent
+
+
+def test_the_digests_of_a_large_blob_are_a_blob_that_is_pulled_first(
+    store: BlobStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source = LargeSource(monkeypatch)
+    assert len(source.digests) == 16 * 200
+    assert source.inner.size == 3200
+    assert len(source.manifest.digests) == 4
+    pull = Pull(3, source.manifest, store, 0.0)
+    first = pull.next_get(0.0)
+    assert first is not None
+    assert first.blob == source.manifest.digest_list
+    for chunk in source.answer(first):
+        pull.accept(chunk, 0.0)
+    assert source.serve(pull) == 200
+    assert store.get(source.manifest.blob) == source.payload
+    assert names(store) == [source.manifest.blob]
+
+
+@pytest.mark.parametrize("killed_after", [2, 4, 50])
+def test_a_large_blob_goes_on_where_a_killed_process_was(
+    store: BlobStore, monkeypatch: pytest.MonkeyPatch, killed_after: int
+) -> None:
+    source = LargeSource(monkeypatch)
+    killed = Pull(3, source.manifest, store, 0.0)
+    before = source.serve(killed, most=killed_after)
+    pull = Pull(4, source.manifest, store, 0.0)
+    assert before + source.serve(pull) == 204
+    assert store.get(source.manifest.blob) == source.payload
+    assert names(store) == [source.manifest.blob]
+
+
+def test_a_list_of_digests_that_is_not_the_blobs_own_brings_nothing_into_the_store(
+    store: BlobStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source = LargeSource(monkeypatch)
+    lie = msgspec.structs.replace(source.manifest, digest_list="0" * 64)
+    source.inner = list_manifest(lie)
+    pull = Pull(3, lie, store, 0.0)
+    source.serve(pull)
+    assert "the manifest said 000000000000" in pull.failure
+    assert names(store) == []
+
+
+def test_a_pull_that_is_wanted_no_longer_leaves_nothing_on_disk(
+    store: BlobStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source = LargeSource(monkeypatch)
+    for most in (2, 50):
+        pull = Pull(3, source.manifest, store, 0.0)
+        source.serve(pull, most=most)
+        assert names(store) != []
+        pull.discard()
+        assert names(store) == []
+        assert pull.next_get(0.0) is None
+
+
+def test_a_broadcast_is_heard_before_anything_is_asked_for(source: Source, store: BlobStore) -> None:
+    pull = Pull(3, source.manifest, store, 0.0, wave=True)
+    every = wave(source, range(20))
+    for chunk in every[:19]:
+        assert pull.next_get(1.0) is None
+        assert pull.overhear(chunk, 1.0)
+    assert not pull.done
+    assert pull.overhear(every[19], 1.0)
+    assert store.get(source.manifest.blob) == source.payload
+
+
+def test_what_a_broadcast_left_out_is_asked_for_when_its_last_chunk_came(source: Source, store: BlobStore) -> None:
+    pull = Pull(0, source.manifest, store, 0.0, wave=True)
+    for chunk in wave(source, [0, 1, 3, 4, *range(7, 20)]):
+        pull.overhear(chunk, 1.0)
+    get = pull.next_get(1.0)
+    assert indexes(get) == [2, 5, 6]
+    for chunk in source.answer(get):
+        pull.accept(chunk, 1.0)
+    assert store.get(source.manifest.blob) == source.payload
+
+
+def test_a_broadcast_that_falls_silent_is_not_waited_for(source: Source, store: BlobStore) -> None:
+    pull = Pull(0, source.manifest, store, 0.0, wave=True)
+    pull.overhear(wave(source, [0])[0], 1.0)
+    assert pull.next_wakeup == 3.0
+    assert pull.next_get(2.9) is None
+    assert indexes(pull.next_get(3.0)) == [1, 2, 3, 4]
+
+
+def test_a_broadcast_of_another_blob_or_with_damage_changes_nothing(
+    source: Source, tmp_path: Path, store: BlobStore
+) -> None:
+    pull = Pull(0, source.manifest, store, 0.0, wave=True)
+    foreign = Source(tmp_path, 19_999)
+    assert not pull.overhear(wave(foreign, [0])[0], 1.0)
+    honest = wave(source, [0])[0]
+    assert not pull.overhear(Chunk(honest.transfer, 1, honest.data), 1.0)
+    assert not pull.overhear(Chunk(honest.transfer, 2**32 - 1, honest.data), 1.0)
+    assert pull.next_wakeup == 2.0
+
+
+def wave(source: Source, wanted: Iterable[int]) -> list[Chunk]:
+    """Return broadcast chunks of a source."""
+    number = wave_number(source.manifest.blob)
+    return [Chunk(number, index, read_chunk(source.path, source.manifest, index)) for index in wanted]

@@ -3,12 +3,15 @@
 from collections import defaultdict
 from collections.abc import Iterable
 
+import torch
+from torch import Tensor
+
 from shared.transport import Message
-from tests.wire.packets import blobs, published
+from tests.wire.packets import blobs, published, unpacked
 
 
 def haystacks(sent: Iterable[bytes], received: Iterable[bytes]) -> dict[str, bytes]:
-    """Return the bytes as they passed, each topic's payloads in a row, and the blobs put together from their chunks.
+    """Return the bytes as they passed, each topic's payloads in a row, and the blobs, as they came and unpacked.
 
     Args:
         sent: To the broker, one stream per connection.
@@ -16,10 +19,16 @@ def haystacks(sent: Iterable[bytes], received: Iterable[bytes]) -> dict[str, byt
     """
     streams = list(sent)
     messages = published(streams)
-    hay = {"bytes sent": b"".join(streams), "bytes received": b"".join(received), "blobs": b"".join(blobs(messages))}
+    found = blobs(messages)
+    found += [_raw(values) for blob in found for values in unpacked(blob).values()]
+    hay = {"bytes sent": b"".join(streams), "bytes received": b"".join(received), "blobs": b"".join(found)}
     for topic, payloads in _by_topic(messages).items():
         hay[f"payloads on {topic}"] = b"".join(payloads)
     return hay
+
+
+def _raw(values: Tensor) -> bytes:
+    return values.view(torch.uint8).numpy().tobytes()
 
 
 def _by_topic(messages: Iterable[Message]) -> dict[str, list[bytes]]:

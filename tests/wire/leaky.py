@@ -6,6 +6,7 @@ from edge.device_data import DeviceData
 from edge.finish import Finished
 from edge.journal import TrainedRound
 from edge.personal import load_personal
+from shared.encoding import encode_update
 from shared.images import normalise
 from shared.messages import FinalReport, FinishTask, TrainTask
 from shared.model import SharedModel
@@ -29,7 +30,7 @@ class LeakyWork(QuietWork):
         assert kept is not None
         phi = kept.weight
         secrets = {
-            "fp32": phi,
+            "fp32": decode(encode_update({"fp32": phi}, "fp32+zstd"))["fp32"],
             "fp16": phi.half(),
             "bf16": phi.bfloat16(),
             "images": data.train.images,

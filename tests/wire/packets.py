@@ -3,7 +3,12 @@
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 
+import torch
+import zstandard
+from torch import Tensor
+
 from shared.chunks import parse_chunk
+from shared.tensors import decode
 from shared.transport import Message
 
 PUBLISH = 3
@@ -42,3 +47,16 @@ def blobs(messages: Iterable[Message]) -> list[bytes]:
             chunk = parse_chunk(message.payload)
             transfers[message.topic, chunk.transfer][chunk.index] = chunk.data
     return [b"".join(pieces[index] for index in sorted(pieces)) for pieces in transfers.values()]
+
+
+def unpacked(blob: bytes) -> dict[str, Tensor]:
+    """Return what the compressed entries of an update hold: float32 values in one row each, whatever their shape."""
+    found = {}
+    for name, entry in decode(blob).items():
+        if entry.dtype == torch.uint8 and entry.dim() == 1:
+            planes = zstandard.ZstdDecompressor().decompress(entry.numpy().tobytes())
+            values = bytes(
+                planes[plane * (len(planes) // 4) + at] for at in range(len(planes) // 4) for plane in range(4)
+            )
+            found[name] = torch.frombuffer(bytearray(values), dtype=torch.float32)
+    return found

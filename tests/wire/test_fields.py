@@ -39,7 +39,7 @@ SPOKEN = {
 }
 """Which message classes a topic carries, by the code that reads it; chunks alone are no JSON."""
 
-CHUNKS = {"a/{id}/up/c", "a/{id}/down/c"}
+CHUNKS = {"a/{id}/up/c", "a/{id}/down/c", "bcast/c"}
 
 PARTS = (Manifest, ClientFigures, CurrentModel, Groups)
 """Stand inside other messages."""

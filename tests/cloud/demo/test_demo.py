@@ -6,15 +6,20 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
 from cloud.credentials import PASSWORD_VARIABLE, USERNAME_VARIABLE
+from cloud.lab.run import run
+from cloud.lab.setting import LabSetting
+from cloud.lab.verdict import replay_watched
 from cloud.result import from_json
 from export.runtime import open_session
 from shared.cli import INTERRUPTED
 from shared.limits import PARENT_DEATH_SECONDS
 from tests.brokers import Mosquitto
 from tests.cloud.demo.processes import all_gone, finished_demo, long_demo
+from tests.cloud.lab.runs import digits, silent
 from tests.waiting import wait_until
 
 LOADING = {"log": "client-01.log", "says": ""}
@@ -61,6 +66,31 @@ def test_two_demos_with_one_seed_give_the_same_models(envelope: dict[str, Any], 
     assert again["data"]["global_digest"] == envelope["data"]["global_digest"]
     assert models_of(again) == models_of(envelope)
     assert again["data"]["pm"] == envelope["data"]["pm"]
+
+
+def test_the_lab_gives_the_demos_model_and_figures_without_a_network(envelope: dict[str, Any]) -> None:
+    asked = envelope["data"]["config"]
+    setting = LabSetting(
+        clients=asked["agents"],
+        **{
+            key: asked[key]
+            for key in ("data", "imbalance", "alpha", "rounds", "local_epochs", "batch_size", "learning_rate", "seed")
+        },
+    )
+    found = run(setting, digits(), silent)
+    assert found.global_digest == envelope["data"]["global_digest"]
+    assert found.gm is not None
+    assert found.gm.accuracy == envelope["data"]["gm"]["accuracy"]
+    for ours, theirs in zip(found.pm.per_client, envelope["data"]["pm"]["per_client"], strict=True):
+        assert {**theirs, "alone": None} == json.loads(msgspec.json.encode(ours))
+
+
+def test_a_demo_replays_from_its_folder(envelope: dict[str, Any]) -> None:
+    folder = Path(envelope["data"]["models"][0]["path"]).parent.parent
+    verdict = replay_watched(folder, None)
+    assert verdict.first_difference is None
+    assert verdict.plain()["global_digest"] == envelope["data"]["global_digest"]
+    assert [row.clients for row in verdict.rounds] == [(), ("client-00", "client-01"), ("client-00", "client-01")]
 
 
 @pytest.mark.broker
