@@ -157,6 +157,21 @@ def agents(*, file: FileOption = Path("federation.toml"), as_json: JsonOption = 
     emit(data, as_json=as_json, text=agents_table(data))
 
 
+@app.command(cls=Command)
+def models(*, file: FileOption = Path("federation.toml"), as_json: JsonOption = False) -> None:
+    """Show which model serves on each device, as the devices report it, and the generic model's versions.
+
+    Example:
+        fedloge cloud models --file federation.toml
+    """
+    from cloud.models import models as figures  # noqa: PLC0415
+    from cloud.models_text import models_table  # noqa: PLC0415
+
+    with _reader(file) as (store, _):
+        data = figures(store)
+    emit(data, as_json=as_json, text=models_table(data))
+
+
 @contextmanager
 def _reader(file: Path) -> "Iterator[tuple[RoundStore, bool]]":
     """Open a federation's database for reading only; tell also whether a coordinator holds it now."""

@@ -29,6 +29,7 @@ from shared.messages import (
     Failure,
     FinalReport,
     Gone,
+    ModelReport,
     Offer,
     Presence,
     UpdateOffer,
@@ -211,10 +212,12 @@ class Coordinator:
         self._serve(finishing, end)
         self._farewell(finishing)
         self._ledger.record(0)
-        missing = finishing.without_report()
-        words = f"complete; no report from {', '.join(missing)}" if missing else "complete"
-        self.store.set_state("complete", words, reason="nothing")
-        self.progress.complete(self.store.reports(), missing)
+        missing = finishing.missing()
+        failed = [failure.client for failure in finishing.failed()]
+        parts = [f"no report from {', '.join(missing)}"] if missing else []
+        parts += [f"no new model on {', '.join(failed)}"] if failed else []
+        self.store.set_state("complete", "; ".join(["complete", *parts]), reason="nothing")
+        self.progress.complete(self.store.reports(), parts)
 
     def _farewell(self, finishing: Finishing) -> None:
         """Stay until every agent that reported has heard its goodbye and left: the broker may end with this process.
@@ -278,10 +281,17 @@ class Coordinator:
             if isinstance(message, Gone):
                 log.warning("%s no longer has blob %s", event.client, message.blob[:12])
                 self.exchange.forget(message.blob, client=event.client)
+            elif isinstance(message, ModelReport):
+                self._register(event.client, message)
             elif isinstance(message, UpdateOffer | FinalReport | Failure):
                 phase.answer(event.client, message)
             else:
                 assert_never(message)
+
+    def _register(self, client: str, report: ModelReport) -> None:
+        """Record which model serves on a device that takes part; a stranger's word is not taken."""
+        if report.client == client and client in {row.client for row in self.store.clients()}:
+            self.store.record_model(client, report.current)
 
     def _announce_presence(self) -> None:
         presence = CoordinatorPresence(state="up", session=self.session)

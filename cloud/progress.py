@@ -59,8 +59,8 @@ class Progress:
         """Tell that final reports are waited for."""
         self._say(f"training is over; waiting for {clients} personal models")
 
-    def complete(self, reports: Sequence[ReportRow], missing: Sequence[str]) -> None:
-        """Tell how the federation ended."""
+    def complete(self, reports: Sequence[ReportRow], but: Sequence[str]) -> None:
+        """Tell how the federation ended, and what is wanting, in words."""
         personal = [report.figures.personal for report in reports if report.figures.personal is not None]
         mean = f", mean personal accuracy {100 * sum(personal) / len(personal):.1f} %" if personal else ""
-        self._say(f"complete: {len(reports)} reports{mean}" + (f"; none from {', '.join(missing)}" if missing else ""))
+        self._say(f"complete: {len(reports)} reports{mean}" + "".join(f"; {part}" for part in but))

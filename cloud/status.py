@@ -43,7 +43,7 @@ def status(store: RoundStore, *, running: bool | None = None) -> Figures:
         "reason": federation.reason,
         "waiting_until": federation.waiting_until,
         "then": None if federation.reason not in REASONS else REASONS[federation.reason].then,
-        "failures": store.failures(),
+        "failures": {failure.client: failure.reason for failure in store.failures()},
         "coordinator_running": running,
         "created_at": federation.created_at,
         "rounds_committed": last.round_number,

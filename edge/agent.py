@@ -11,15 +11,17 @@ from dataclasses import dataclass, field
 from typing import assert_never
 
 from edge.work import Work
-from shared.errors import BrokerError, MessageError
+from shared.errors import BrokerError, ExportError, GateRefusedError, MessageError
 from shared.exchange import Arrived, Event, Exchange, PullFailed, Received, Reconnected
 from shared.messages import (
     Command,
     CoordinatorPresence,
+    Failure,
     FinalReport,
     FinishTask,
     Gone,
     Goodbye,
+    ModelReport,
     Presence,
     Receipt,
     TrainTask,
@@ -45,7 +47,7 @@ PULL_SECONDS = 3600.0
 class _Pending:
     """What the agent last said and has no answer to yet."""
 
-    message: Presence | UpdateOffer | FinalReport
+    message: Presence | UpdateOffer | FinalReport | Failure
     said_at: float
 
 
@@ -73,6 +75,8 @@ class Agent:
     _coordinator: str = ""
     _heard_at: float = field(default=0.0)
     _greeted_at: float = field(default=0.0)
+    _refused: ExportError | None = None
+    _failure: Failure | None = None
 
     def run(self) -> str:
         """Serve until the coordinator says goodbye; return its words.
@@ -81,12 +85,14 @@ class Agent:
             BrokerError: The coordinator was silent for ``patience_seconds``.
             DataError: The images do not fit the federation.
             ArtifactError: The disk is full.
-            ExportError: The personal model was refused.
+            ExportError: The personal model was refused, and the coordinator has heard of it.
         """
         self.begin()
         while True:
             goodbye = self.step(1.0)
             if goodbye is not None:
+                if self._refused is not None:
+                    raise self._refused
                 return goodbye.reason
 
     def begin(self) -> None:
@@ -121,7 +127,7 @@ class Agent:
         ):
             self._greet()
 
-    def _say(self, message: Presence | UpdateOffer | FinalReport) -> None:
+    def _say(self, message: Presence | UpdateOffer | FinalReport | Failure) -> None:
         """Send a message and remember it until it is answered."""
         self._pending = _Pending(message, self.clock())
         self.exchange.send(self.client, "status" if isinstance(message, Presence) else "manifest", message)
@@ -190,6 +196,9 @@ class Agent:
         self._pending = None
         self.work.learn(welcome.settings, etf_blob=welcome.etf.blob)
         self.exchange.send(self.client, "status", Presence(client=self.client, state="ready", session=self.session))
+        serving = self.work.serving()
+        if serving is not None:
+            self.exchange.send(self.client, "manifest", ModelReport(client=self.client, current=serving))
         if welcome.etf.blob not in self.exchange.blobs:
             self.exchange.pull(self.client, welcome.etf, timeout_seconds=PULL_SECONDS)
 
@@ -210,4 +219,23 @@ class Agent:
             payload = self.exchange.offer(trained.update_blob, codec=self.work.codec)
             self._say(self.work.offer(trained, payload))
         else:
-            self._say(self.work.finish(task))
+            self._say(self._finish(task))
+
+    def _finish(self, task: FinishTask) -> FinalReport | Failure:
+        """Make the personal model; a refusal is reported, so that nobody waits for it until the deadline."""
+        if self._failure is not None and self._failure.round == task.round:
+            return self._failure  # the task came twice: the same images would say the same again
+        try:
+            return self.work.finish(task)
+        except ExportError as error:
+            log.warning("no new personal model: %s", error)
+            self._refused = error
+            worse = "the new model is worse on this device than the one that serves, which goes on serving"
+            broken = "the new model could not be exported: see this agent's log"
+            self._failure = Failure(
+                client=self.client,
+                round=task.round,
+                reason=worse if isinstance(error, GateRefusedError) else broken,
+                current=self.work.serving(),
+            )
+            return self._failure

@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from edge.cli_models import models, personalize, predict, rollback
 from shared.command import Command, new_app
 from shared.output import emit, log_to_stderr
 
@@ -62,3 +63,7 @@ def run(
         as_json=as_json,
         text=f"{name}: {words}; personal model: {model}",
     )
+
+
+for command in (predict, personalize, models, rollback):
+    app.command(cls=Command)(command)

@@ -10,22 +10,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import astuple, dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
+from edge.journal_schema import SCHEMA_VERSION, STEPS
 from shared.blobs import make_folder
 from shared.crash_points import passing
 from shared.errors import StoreError
-
-SCHEMA_VERSION: Final = 1
-
-_SCHEMA: Final = """
-CREATE TABLE identity (client TEXT NOT NULL, federation TEXT);
-CREATE TABLE rounds (
-    round INTEGER PRIMARY KEY, base TEXT NOT NULL, update_blob TEXT NOT NULL, num_examples INTEGER NOT NULL,
-    figures TEXT NOT NULL, phi_blob TEXT NOT NULL, outcome TEXT NOT NULL
-);
-CREATE TABLE reports (round INTEGER PRIMARY KEY, model TEXT NOT NULL, report TEXT NOT NULL);
-"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,12 +88,12 @@ class Journal:
             )
         self._db.execute("PRAGMA journal_mode = WAL")
         self._db.execute("PRAGMA synchronous = FULL")  # a power cut must not lose what was acknowledged
-        if version == 0:
-            passing("journal.write", "create")
-            self._db.executescript(f"BEGIN; {_SCHEMA} PRAGMA user_version = {SCHEMA_VERSION}; COMMIT;")
-            passing("journal.written", "create")
+        for step in range(version, SCHEMA_VERSION):
+            passing("journal.write", f"schema {step + 1}")
+            self._db.executescript(f"BEGIN IMMEDIATE; {STEPS[step]} PRAGMA user_version = {step + 1}; COMMIT;")
+            passing("journal.written", f"schema {step + 1}")
 
-    def _run(self, statement: str, *values: Any) -> list[Any]:
+    def run(self, statement: str, *values: Any) -> list[Any]:
         """Run one statement, which is durable when this returns, and return its rows.
 
         Raises:
@@ -115,7 +105,7 @@ class Journal:
     def _write(self, step: str, statement: str, *values: Any) -> None:
         """Run one statement that changes what is on record."""
         passing("journal.write", step)
-        self._run(statement, *values)
+        self.run(statement, *values)
         passing("journal.written", step)
 
     def identify(self, client: str | None, federation: str) -> str:
@@ -128,7 +118,7 @@ class Journal:
         Raises:
             StoreError: The folder belongs to another client or federation.
         """
-        rows = self._run("SELECT client, federation FROM identity")
+        rows = self.run("SELECT client, federation FROM identity")
         if not rows:
             chosen = client or f"device-{uuid.uuid4().hex[:12]}"
             self._write("identify", "INSERT INTO identity VALUES (?, ?)", chosen, federation)
@@ -158,7 +148,7 @@ class Journal:
         return self._one("SELECT * FROM rounds WHERE round < ? ORDER BY round DESC LIMIT 1", round_number)
 
     def _one(self, query: str, round_number: int) -> TrainedRound | None:
-        rows = self._run(query, round_number)
+        rows = self.run(query, round_number)
         if not rows:
             return None
         number, base, update_blob, num_examples, figures, phi_blob, outcome = rows[0]
@@ -174,11 +164,11 @@ class Journal:
 
     def rounds_trained(self) -> int:
         """Return how many rounds this device trained."""
-        return int(self._run("SELECT count(*) FROM rounds")[0][0])
+        return int(self.run("SELECT count(*) FROM rounds")[0][0])
 
     def superseded(self, keep_from: int) -> set[str]:
         """Return the files of rounds before ``keep_from`` that no later round names: models, updates and heads."""
-        rows = self._run("SELECT round, base, update_blob, phi_blob FROM rounds")
+        rows = self.run("SELECT round, base, update_blob, phi_blob FROM rounds")
         kept = {blob for number, *blobs in rows if number >= keep_from for blob in blobs}
         return {blob for number, *blobs in rows if number < keep_from for blob in blobs} - kept
 
@@ -188,7 +178,7 @@ class Journal:
 
     def report(self, model: str) -> str | None:
         """Return the final report on a model, or None when it has not been made."""
-        rows = self._run("SELECT report FROM reports WHERE model = ?", model)
+        rows = self.run("SELECT report FROM reports WHERE model = ?", model)
         return str(rows[0][0]) if rows else None
 
     def close(self) -> None:

@@ -12,12 +12,23 @@ from torch import Tensor
 from edge.device_data import DeviceData, load_device_data
 from edge.finish import Finished, finish
 from edge.journal import Journal, TrainedRound
+from edge.model_history import ModelHistory, current_model
 from edge.personal import Personal, load_personal, store_personal
 from edge.round import run_round
+from edge.versions import Versions
 from shared.blobs import BlobStore
 from shared.encoding import encode_update
 from shared.errors import TransferError
-from shared.messages import ClientFigures, FinalReport, FinishTask, Manifest, Receipt, TrainTask, UpdateOffer
+from shared.messages import (
+    ClientFigures,
+    CurrentModel,
+    FinalReport,
+    FinishTask,
+    Manifest,
+    Receipt,
+    TrainTask,
+    UpdateOffer,
+)
 from shared.model import SharedModel, unpack
 from shared.settings import Codec, SharedSettings, UpdateSettings
 from shared.tensors import decode
@@ -136,7 +147,8 @@ class Work:
         """Make, measure and export the personal model, or return the report made before a restart.
 
         Raises:
-            ExportError: ONNX Runtime does not compute what PyTorch does.
+            GateRefusedError: The new model is worse than the one that serves, which goes on serving.
+            ExportError: ONNX Runtime does not compute what PyTorch does; likewise.
             ArtifactError: The disk is full.
         """
         known = self.journal.report(task.model.blob)
@@ -163,29 +175,34 @@ class Work:
     def _report(
         self, task: FinishTask, settings: SharedSettings, model: SharedModel, finished: Finished, data: DeviceData
     ) -> FinalReport:
-        from edge.publish import publish_personal  # noqa: PLC0415 - the exporter takes seconds to load
+        from edge.final_model import FinalModel  # noqa: PLC0415 - the exporter takes seconds to load
 
         store_personal(finished.personal, self.heads)
-        exported = publish_personal(
-            self.state,
+        final = FinalModel(
             settings=settings,
-            backbone=model.backbone if finished.personal.backbone is None else finished.personal.backbone,
-            head=finished.head,
-            client=self.client,
-            round_number=task.round,
+            model=model,
             model_blob=task.model.blob,
+            round_number=task.round,
+            etf=decode(self.blobs.get(self._etf_blob))["etf"],
             etf_blob=self._etf_blob,
-            data=data,
-            data_spec=self.data_spec,
+            client=self.client,
         )
-        log.info("personal model: %s (%s)", self.state / "personal.onnx", finished.head_note)
+        serving, note = final.put_forward(finished, self.state, self.journal, data=data, data_spec=self.data_spec)
+        log.info("version %d serves: %s (%s)", serving.version, self.state / "personal.onnx", note)
         return FinalReport(
             client=self.client,
             round=task.round,
             figures=finished.figures,
-            onnx=exported,
-            head_note=finished.head_note,
+            onnx=serving.digest,
+            head_note=note[:500],
+            current=current_model(serving),
         )
+
+    def serving(self) -> CurrentModel | None:
+        """Return the model that serves on this device, or None before the first."""
+        version = Versions(self.state).current()
+        known = None if version is None else ModelHistory(self.journal).version(version)
+        return None if known is None else current_model(known)
 
     def _kept(self, trained: TrainedRound | None) -> Personal | None:
         return None if trained is None else load_personal(trained.phi_blob, self.heads)

@@ -99,7 +99,9 @@ def personal(
             f"there is no personal model yet: {bundle} is not there",
             remedy="let the agent finish a federation, or check --state",
         )
-    _export(bundle, out or state / "personal.onnx", data, options, as_json=as_json)
+    serving = state / "personal.onnx"
+    beside = state / "exported.onnx" if serving.is_symlink() else serving  # what serves changes by the gate alone
+    _export(bundle, out or beside, data, options, as_json=as_json)
 
 
 @app.command("verify", cls=Command)

@@ -73,7 +73,7 @@ def load(path: Path) -> Loaded:
     others = _read_others(path, record)
     external = {WEIGHTS: len(others[WEIGHTS])} if WEIGHTS in others else {}
     proto = screen(payload, name=str(path), external={} if record.part == "head" else external)
-    _check_described(path, proto, record)
+    check_described(path, proto, record)
     if BACKBONE in others:
         screen(others[BACKBONE], name=BACKBONE, external=external)
     return Loaded(path=path, record=record, payload=payload, others=others)
@@ -129,7 +129,7 @@ def _read_others(path: Path, record: ExportRecord) -> dict[str, bytes]:
     }
 
 
-def _check_described(path: Path, proto: ModelProto, record: ExportRecord) -> None:
+def check_described(path: Path, proto: ModelProto, record: ExportRecord) -> None:
     """Refuse a file whose inputs, outputs or description are not the record's."""
     part = record.part
     inputs = [FEATURES if part == "head" else IMAGES]

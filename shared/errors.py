@@ -11,7 +11,8 @@
     │   └── AlreadyRunningError  6   a second process on one database or state directory
     ├── RoundError               7   quorum missed, nobody joined, nothing committed yet
     ├── ExportError              8   a model was refused
-    │   └── VerificationError    8   an exported file is not what its record says
+    │   ├── VerificationError    8   an exported file is not what its record says
+    │   └── GateRefusedError     8   a new model is worse than the one that serves
     ├── ArtifactError            9   a file could not be written: disk full, no permission
     ├── WireError               10   bytes from a peer that break the protocol
     │   ├── MessageError        10   a control message that does not parse
@@ -98,6 +99,10 @@ class ExportError(FedlogeError):
 
 class VerificationError(ExportError):
     """An exported file is not what its record says."""
+
+
+class GateRefusedError(ExportError):
+    """A new model is worse than the one that serves, which goes on serving."""
 
 
 class ArtifactError(FedlogeError):

@@ -169,6 +169,24 @@ class ClientFigures(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     personal_groups: Groups | None = None
 
 
+class CurrentModel(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The model that serves on a device, as its certificate sums it up; the file itself stays there.
+
+    Attributes:
+        digest: SHA-256 of the ONNX file.
+        kind: "personal", or "generic" where the personal model was refused or none was made yet.
+        round: Last committed round that went into it.
+        max_abs_error: Largest |dlogit| between ONNX Runtime and PyTorch.
+        accuracy: Of the ONNX file on the client's held-out images; None without any.
+    """
+
+    digest: Sha256
+    kind: Literal["generic", "personal"]
+    round: RoundNumber
+    max_abs_error: Annotated[float, Meta(ge=0)]
+    accuracy: Accuracy | None = None
+
+
 class UpdateOffer(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, tag="update"):
     """A round's update is ready to be pulled.
 
@@ -198,6 +216,7 @@ class FinalReport(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True,
         figures: On its held-out images.
         onnx: SHA-256 of the exported file, which itself stays on the device.
         head_note: How the personal head came to the final backbone, such as "caught up from round 7".
+        current: The model that serves on the device now.
     """
 
     client: str
@@ -205,17 +224,33 @@ class FinalReport(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True,
     figures: ClientFigures
     onnx: Sha256
     head_note: ShortText
+    current: CurrentModel | None = None
 
 
 class Failure(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, tag="failure"):
-    """The client cannot do what it was asked; ``reason`` goes to the operator."""
+    """The client cannot do what it was asked.
+
+    Attributes:
+        client: Sender.
+        round: The round of the task.
+        reason: For the operator; no path, class or count of the device.
+        current: The model that serves on the device all the same.
+    """
 
     client: str
     round: RoundNumber
     reason: ShortText
+    current: CurrentModel | None = None
 
 
-Offer: TypeAlias = UpdateOffer | FinalReport | Failure | Gone
+class ModelReport(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, tag="model"):
+    """The model that serves on a device; said at every start, since it may have changed without a round."""
+
+    client: str
+    current: CurrentModel
+
+
+Offer: TypeAlias = UpdateOffer | FinalReport | Failure | ModelReport | Gone
 """What travels on ``a/{client}/up/manifest``."""
 
 MessageType = TypeVar("MessageType")

@@ -9,8 +9,9 @@ from typing import Any
 
 from cloud.plan import RoundPlan
 from cloud.store.contract import Evaluation, ReportRow, RoundResult, RoundStore, UpdateRecord
+from cloud.store.registry import FailureRow
 from cloud.store.sql import open_reader, open_store
-from shared.messages import ClientFigures, Groups
+from shared.messages import ClientFigures, CurrentModel, Groups
 
 NOON = datetime(2026, 1, 31, 12, tzinfo=UTC)
 CLIENTS = ("anna", "ben", "carla")
@@ -103,6 +104,14 @@ def report(client: str, round_number: int = 1) -> ReportRow:
     return ReportRow(client=client, round_number=round_number, figures=FIGURES, onnx="f" * 64, head_note="trained last")
 
 
+def failure(client: str, round_number: int = 1) -> FailureRow:
+    return FailureRow(client=client, round_number=round_number, reason="refused")
+
+
+def current(digest: str = "d" * 64, *, accuracy: float | None = 0.5) -> CurrentModel:
+    return CurrentModel(digest=digest, kind="personal", round=1, max_abs_error=1e-6, accuracy=accuracy)
+
+
 def started(store: RoundStore) -> None:
     start(store)
     join(store)
@@ -131,5 +140,7 @@ def everything(store: RoundStore) -> dict[str, Any]:
         "reports": store.reports(),
         "refusals": store.refusals(),
         "artifacts": store.artifacts(),
+        "models": store.models(),
+        "failures": store.failures(),
         "initial": None if store.federation() is None else store.last_committed(),
     }

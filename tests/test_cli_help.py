@@ -55,7 +55,8 @@ def test_the_commands_are_those_of_the_design() -> None:
             "export bench",
             "export triton",
         ),
-        *("cloud init", "cloud start", "cloud status", "cloud rounds", "cloud agents"),
+        *("cloud init", "cloud start", "cloud status", "cloud rounds", "cloud agents", "cloud models"),
+        *("edge predict", "edge personalize", "edge models", "edge rollback"),
     }
 
 

@@ -18,6 +18,7 @@ from tests.waiting import wait_until
 README = Path(__file__).resolve().parent.parent / "README.md"
 ENVIRONMENT = os.environ | {"OMP_NUM_THREADS": "1"}
 SECONDS = 240.0
+SERVING = ("fedloge edge predict", "fedloge edge personalize", "fedloge edge models")
 
 
 def commands() -> list[str]:
@@ -84,9 +85,11 @@ def test_the_three_uses_run_as_written(folder: Path, children: list["subprocess.
     for process in children:
         wait_until(lambda process=process: process.poll() is not None, "an agent's end", seconds=SECONDS)
     for command in commands():
-        if command.startswith("fedloge export"):
+        if command.startswith(("fedloge export", *SERVING)):
             run(command, folder)
-    for command in ("status", "rounds", "rounds 3", "agents"):
+    assert "fedloge edge rollback --state agent" in README.read_text(encoding="utf-8")
+    run("fedloge edge rollback --state agent", folder)
+    for command in ("status", "rounds", "rounds 3", "agents", "models"):
         assert f"`fedloge cloud {command}`" in README.read_text(encoding="utf-8")
         assert run(f"fedloge cloud {command}", folder).strip()
 
@@ -98,5 +101,12 @@ def test_the_demo_on_own_images_runs_as_written(folder: Path) -> None:
 
 
 def test_every_command_of_the_readme_is_tested_here() -> None:
-    known = ("fedloge cloud init", "fedloge cloud start", "fedloge edge run", "fedloge export", "fedloge demo")
+    known = (
+        "fedloge cloud init",
+        "fedloge cloud start",
+        "fedloge edge run",
+        "fedloge export",
+        "fedloge demo",
+        *SERVING,
+    )
     assert [line for line in commands() if not line.startswith(known)] == []

@@ -124,7 +124,7 @@ def _models(prepared: Prepared, reports: list[ReportRow]) -> tuple[ModelRecord, 
 def _model(client: str | None, path: Path) -> ModelRecord:
     record = read_record(path)
     return ModelRecord(
-        path=str(path.resolve()),
+        path=str(path.absolute()),
         digest=record.sha256,
         kind="generic" if client is None else "personal",
         client=client,

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import Literal, Protocol
 
 from cloud.plan import RoundPlan
+from cloud.store.registry import ModelRegistry
 from shared.messages import ClientFigures
 
 UpdateState = Literal["accepted", "rejected", "failed", "late"]
@@ -150,7 +151,7 @@ class FederationRow:
     waiting_until: str | None = None
 
 
-class RoundStore(Protocol):
+class RoundStore(ModelRegistry, Protocol):
     """Each method is one transaction: after it returned, its effect survives a kill; before, nothing of it does."""
 
     def start(self, *, name: str, settings_json: bytes, etf_blob: str, initial: RoundResult) -> bool:
@@ -260,18 +261,6 @@ class RoundStore(Protocol):
         Raises:
             StoreError: The client was never seen, or the round is not committed.
         """
-        ...
-
-    def record_failure(self, client: str, *, round_number: int, reason: str) -> None:
-        """Record that a client cannot make its personal model, and why.
-
-        Raises:
-            StoreError: The client was never seen, or the round is not committed.
-        """
-        ...
-
-    def failures(self) -> dict[str, str]:
-        """Return the reason of every client that failed and has not reported since, sorted by client."""
         ...
 
     def reports(self) -> list[ReportRow]:

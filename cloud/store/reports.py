@@ -7,7 +7,7 @@ from sqlalchemy.orm import Session
 
 from cloud.store.clients import refuse_unknown
 from cloud.store.contract import ReportRow
-from cloud.store.tables import Artifact, FinishFailure, Report, Round
+from cloud.store.tables import Artifact, Report, Round
 from shared.errors import StoreError
 from shared.messages import ClientFigures
 
@@ -31,27 +31,6 @@ def record(session: Session, report: ReportRow, now: datetime) -> None:
         now,
     )
     row.write_figures(report.figures)
-    failure = session.get(FinishFailure, report.client)
-    if failure is not None:
-        session.delete(failure)
-
-
-def record_failure(session: Session, client: str, *, round_number: int, reason: str, now: datetime) -> None:
-    """Record why a client cannot make its personal model.
-
-    Raises:
-        StoreError: The client or the round is unknown.
-    """
-    refuse_unknown(session, [client])
-    refuse_uncommitted(session, round_number)
-    session.merge(FinishFailure(client=client, round_number=round_number, reason=reason, failed_at=now))
-
-
-def read_failures(session: Session) -> dict[str, str]:
-    """Return the failures' reasons, sorted by client."""
-    return {
-        row.client: row.reason for row in sorted(session.scalars(select(FinishFailure)), key=lambda row: row.client)
-    }
 
 
 def read(session: Session) -> list[ReportRow]:

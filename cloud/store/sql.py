@@ -8,7 +8,7 @@ from sqlalchemy import Engine
 from sqlalchemy.orm import Session
 
 from cloud.plan import RoundPlan
-from cloud.store import clients, federation, history, ledger, refusals, reports, rounds
+from cloud.store import client_models, clients, federation, history, ledger, refusals, reports, rounds
 from cloud.store.contract import (
     ClientRow,
     FederationRow,
@@ -22,9 +22,11 @@ from cloud.store.contract import (
 )
 from cloud.store.database import WRITING, describe, open_engine, open_engine_for_reading, parse_url
 from cloud.store.failures import failures_named
+from cloud.store.registry import ClientModelRow, FailureRow
 from cloud.store.schema import check_current, upgrade
 from cloud.store.utc import utc_now
 from shared.crash_points import passing
+from shared.messages import CurrentModel
 
 MAX_WAIT_SECONDS = 10 * 365 * 86400.0
 """A deadline further off is shown as this far: SQL's times end, settings' numbers do not."""
@@ -183,21 +185,32 @@ class SqlRoundStore:
         """Record a client's final report; a newer one replaces it."""
         with self._writing("record_report") as session:
             reports.record(session, report, self._now())
-
-    def record_failure(self, client: str, *, round_number: int, reason: str) -> None:
-        """Record that a client cannot make its personal model, and why."""
-        with self._writing("record_failure") as session:
-            reports.record_failure(session, client, round_number=round_number, reason=reason, now=self._now())
-
-    def failures(self) -> dict[str, str]:
-        """Return the reason of every client that failed and has not reported since, sorted by client."""
-        with self._reading() as session:
-            return reports.read_failures(session)
+            client_models.forget_failure(session, report.client)
 
     def reports(self) -> list[ReportRow]:
         """Return all final reports, sorted by client."""
         with self._reading() as session:
             return reports.read(session)
+
+    def record_failure(self, failure: FailureRow) -> None:
+        """Record that a client could not make its personal model; a newer one replaces it."""
+        with self._writing("record_failure") as session:
+            client_models.record_failure(session, failure, self._now())
+
+    def failures(self) -> list[FailureRow]:
+        """Return all such failures, sorted by client."""
+        with self._reading() as session:
+            return client_models.read_failures(session)
+
+    def record_model(self, client: str, model: CurrentModel) -> None:
+        """Record which model serves on a device; the same one again changes nothing, and the record is bounded."""
+        with self._writing("record_model") as session:
+            client_models.record(session, client, model, self._now())
+
+    def models(self) -> list[ClientModelRow]:
+        """Return every client's current model, sorted by client; a client that reported none is left out."""
+        with self._reading() as session:
+            return client_models.read(session)
 
     def add_bytes(self, round_number: int, *, up: Mapping[str, int], down: Mapping[str, int]) -> None:
         """Add payload bytes per client to a round's; 0 counts what belongs to no round."""

@@ -191,15 +191,34 @@ class Report(FigureColumns, Base):
     reported_at: Mapped[datetime] = mapped_column(comment="When it was recorded, UTC")
 
 
-class FinishFailure(Base):
-    """A client that said it cannot make its personal model; a report that comes after all replaces this."""
+class ReportFailure(Base):
+    """A client that could not make its personal model at the end, and said so."""
 
-    __tablename__ = "finish_failures"
+    __tablename__ = "report_failures"
 
-    client: Mapped[str] = mapped_column(Name, ForeignKey(Client.client), primary_key=True, comment="Sender")
-    round_number: Mapped[int] = mapped_column(ForeignKey(Round.round_number), comment="Round of the final model")
+    client: Mapped[str] = mapped_column(Name, ForeignKey(Client.client), primary_key=True, comment="Who said so")
+    round_number: Mapped[int] = mapped_column(ForeignKey(Round.round_number), comment="Round of the model it was given")
     reason: Mapped[str] = mapped_column(comment="Its words")
     failed_at: Mapped[datetime] = mapped_column(comment="When it was recorded, UTC")
+
+
+class ClientModel(Base):
+    """A model version that a client reported as the one that serves; the last one of a client is its current one."""
+
+    __tablename__ = "client_models"
+    __table_args__ = (
+        CheckConstraint("kind IN ('generic', 'personal')", name="kind"),
+        Index(None, "client", "id", info={"serves": "models(): the last one that each client reported"}),
+    )
+
+    id: Mapped[int] = mapped_column(primary_key=True, comment="In the order of reporting")
+    client: Mapped[str] = mapped_column(Name, ForeignKey(Client.client), comment="On whose device it serves")
+    digest: Mapped[str] = mapped_column(Sha256, comment="SHA-256 of the ONNX file, which stays on the device")
+    kind: Mapped[str] = mapped_column(String(16), comment="Whose model it is: personal or generic")
+    round_number: Mapped[int] = mapped_column(comment="Last round that went into it, by the client's word")
+    max_abs_error: Mapped[float] = mapped_column(comment="Largest difference of a logit to PyTorch")
+    accuracy: Mapped[float | None] = mapped_column(comment="Of the file on its held-out images, 0..1; NULL without any")
+    reported_at: Mapped[datetime] = mapped_column(comment="When it was first reported, UTC")
 
 
 class Artifact(Base):

@@ -39,7 +39,7 @@ _UNREADABLE = (
 )
 
 
-def read_image(path: Path, *, image_size: int, channels: int) -> Tensor:
+def read_image(path: Path, *, image_size: int | None, channels: int) -> Tensor:
     """Read one image.
 
     EXIF orientation is applied. A JPEG at least twice too large is reduced while it is decoded, which is several times
@@ -47,17 +47,18 @@ def read_image(path: Path, *, image_size: int, channels: int) -> Tensor:
 
     Args:
         path: A PNG, JPEG, BMP or WebP file.
-        image_size: Height and width in pixels of the result.
+        image_size: Height and width in pixels of the result; None keeps the file's own, for a model that resizes.
         channels: 1 for grey, 3 for colour.
 
     Returns:
-        (channels, image_size, image_size), uint8.
+        (channels, height, width), uint8.
 
     Raises:
         DataError: The file cannot be read as an image; the message names it.
     """
     with _naming(path), Image.open(path, formats=_FORMATS) as image:
-        image.draft(_MODES[channels], (2 * image_size, 2 * image_size))
+        if image_size is not None:
+            image.draft(_MODES[channels], (2 * image_size, 2 * image_size))
         ImageOps.exif_transpose(image, in_place=True)
         return torch.from_numpy(_fit(image, image_size, channels))
 
@@ -97,14 +98,14 @@ def to_pil(image: Tensor) -> Image.Image:
     return Image.fromarray(rows[0] if len(rows) == 1 else np.ascontiguousarray(rows.transpose(1, 2, 0)))
 
 
-def _fit(image: Image.Image, image_size: int, channels: int) -> NDArray[np.uint8]:
+def _fit(image: Image.Image, image_size: int | None, channels: int) -> NDArray[np.uint8]:
     if image.mode.startswith("I"):  # 16 bits of grey: PIL's own conversion would clip instead of scale
         image = Image.fromarray((np.asarray(image).astype(np.int64) >> 8).clip(0, 255).astype(np.uint8))
     if image.mode == "P" and "transparency" in image.info:
         image = image.convert("RGBA")  # converting at once would print a warning for each file
     if image.mode != _MODES[channels]:
         image = image.convert(_MODES[channels])
-    if image.size != (image_size, image_size):
+    if image_size is not None and image.size != (image_size, image_size):
         image = image.resize((image_size, image_size), Image.Resampling.BILINEAR)
     pixels = np.array(image, dtype=np.uint8)
     return pixels[None] if channels == 1 else np.ascontiguousarray(pixels.transpose(2, 0, 1))

@@ -12,7 +12,9 @@ from tests.stores import (
     CLIENTS,
     Database,
     accepted,
+    current,
     everything,
+    failure,
     model,
     one_committed,
     one_open,
@@ -41,6 +43,12 @@ WRITES: dict[str, tuple[Step, Step]] = {
     "record_refusal": (started, lambda store: store.record_refusal("zoe", round_number=9, reason="wrong-round")),
     "commit": (one_open, lambda store: store.commit(result(2))),
     "record_report": (one_committed, lambda store: store.record_report(report("anna"))),
+    "record_failure": (one_committed, lambda store: store.record_failure(failure("anna"))),
+    "record_report_after_failure": (
+        lambda store: (one_committed(store), store.record_failure(failure("anna"))),
+        lambda store: store.record_report(report("anna")),
+    ),
+    "record_model": (one_committed, lambda store: store.record_model("anna", current())),
     "add_bytes": (started, lambda store: store.add_bytes(0, up={"anna": 1}, down={"anna": 2})),
     "record_artifact": (
         one_committed,

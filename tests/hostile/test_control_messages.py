@@ -17,6 +17,7 @@ from shared.messages import (
     ClientFigures,
     Command,
     CoordinatorPresence,
+    CurrentModel,
     Failure,
     FinalReport,
     FinishTask,
@@ -24,6 +25,7 @@ from shared.messages import (
     Gone,
     Goodbye,
     Manifest,
+    ModelReport,
     Offer,
     Presence,
     Receipt,
@@ -38,6 +40,7 @@ from shared.topics import parse_lane
 
 MANIFEST = Manifest(blob="a" * 64, size=2048, chunk=1024, digests=("b" * 32, "c" * 32))
 FIGURES = ClientFigures(num_images=3, generic=0.5)
+SERVES = CurrentModel(digest="a" * 64, kind="personal", round=1, max_abs_error=1e-6, accuracy=0.5)
 SAMPLES: list[Any] = [
     MANIFEST,
     Get(transfer=1, blob="a" * 64, ranges=((0, 2),), credit=2),
@@ -50,8 +53,9 @@ SAMPLES: list[Any] = [
     Receipt(round=1, blob="a" * 64, accepted=True),
     Goodbye(),
     UpdateOffer(client="c", round=1, base="a" * 64, num_examples=3, payload=MANIFEST, figures=FIGURES),
-    FinalReport(client="c", round=1, figures=FIGURES, onnx="a" * 64, head_note="n"),
+    FinalReport(client="c", round=1, figures=FIGURES, onnx="a" * 64, head_note="n", current=SERVES),
     Failure(client="c", round=1, reason="r"),
+    ModelReport(client="c", current=SERVES),
 ]
 KINDS = [*{type(sample) for sample in SAMPLES}, Command, Offer]
 JSON = st.recursive(

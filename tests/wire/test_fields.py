@@ -13,11 +13,13 @@ from shared.messages import (
     ClientFigures,
     Command,
     CoordinatorPresence,
+    CurrentModel,
     Failure,
     Get,
     Gone,
     Groups,
     Manifest,
+    ModelReport,
     Offer,
     Presence,
     decode_message,
@@ -39,12 +41,16 @@ SPOKEN = {
 
 CHUNKS = {"a/{id}/up/c", "a/{id}/down/c", "bcast/c"}
 
-PARTS = (Manifest, ClientFigures, Groups)
+PARTS = (Manifest, ClientFigures, CurrentModel, Groups)
 """Stand inside other messages."""
+
+SERVES = CurrentModel(digest="0" * 64, kind="generic", round=1, max_abs_error=1e-7)
 
 SELDOM = [
     Gone(blob="0" * 64),
-    Failure(client="ana", round=1, reason="no memory"),
+    Failure(client="ana", round=1, reason="no memory", current=SERVES),
+    ModelReport(client="ana", current=SERVES),
+    SERVES,
     msgspec.json.decode(b'{"num_images": 1, "generic_groups": {"head": 0.5}}', type=ClientFigures),
 ]
 """What an undisturbed federation has no occasion to say."""
@@ -80,7 +86,7 @@ def test_every_message_on_the_wire_has_exactly_the_fields_of_its_class(
 ) -> None:
     for _, message, decoded in spoken:
         assert json.loads(message.payload) == json.loads(msgspec.json.encode(decoded))  # nested fields, too
-    assert {type(decoded) for _, _, decoded in spoken} == {*classes().values()} - {Gone, Failure, *PARTS}
+    assert {type(decoded) for _, _, decoded in spoken} == {*classes().values()} - {Gone, Failure, ModelReport, *PARTS}
 
 
 def test_the_readme_lists_every_message_with_its_topics_and_fields() -> None:

@@ -1,4 +1,4 @@
-"""What is waited for and until when, how far each participant came, how many updates suffice, who failed at the end.
+"""What is waited for and until when, how far each participant came, and how many updates suffice.
 
 Every new column may be NULL, so that the program before this one goes on with the database.
 """
@@ -13,7 +13,7 @@ depends_on = None
 
 
 def upgrade() -> None:
-    """Add columns and one table; no row is touched."""
+    """Add columns; no row is touched."""
     op.add_column("federation", sa.Column("reason", sa.String(32), comment="Code of what it waits for"))
     op.add_column(
         "federation", _time("waiting_until", "Deadline of the wait, UTC; NULL where none runs", nullable=True)
@@ -26,18 +26,6 @@ def upgrade() -> None:
         sa.Column("stage", sa.String(16), comment="How far it came: told or offered; NULL before that"),
     )
     op.add_column("participations", _time("stage_at", "Since when, UTC", nullable=True))
-    op.create_table(
-        "finish_failures",
-        sa.Column("client", sa.String(64), nullable=False, comment="Sender"),
-        sa.Column("round_number", sa.Integer(), nullable=False, comment="Round of the final model"),
-        sa.Column("reason", sa.Text(), nullable=False, comment="Its words"),
-        _time("failed_at", "When it was recorded, UTC", nullable=False),
-        sa.ForeignKeyConstraint(["client"], ["clients.client"], name=op.f("fk_finish_failures_client_clients")),
-        sa.ForeignKeyConstraint(
-            ["round_number"], ["rounds.round_number"], name=op.f("fk_finish_failures_round_number_rounds")
-        ),
-        sa.PrimaryKeyConstraint("client", name=op.f("pk_finish_failures")),
-    )
 
 
 def _time(name: str, comment: str, *, nullable: bool) -> sa.Column[object]:
