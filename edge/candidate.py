@@ -55,8 +55,8 @@ class Candidates:
             make: Writes the model's files, with their record, into a folder.
             data: Its held-out images are what the models are compared on.
             origin: How the model was made.
-            baseline: (N,), int64, what else would serve answers on the held-out images: compared with where nothing
-                serves yet. Without it a first model needs no comparison.
+            baseline: (N,), int64, what else would serve answers on the held-out images: compared with, overall
+                alone, where nothing serves yet. Without it a first model needs no comparison.
             why: Said in the record of a first model that nothing is compared with.
 
         Returns:
@@ -75,7 +75,13 @@ class Candidates:
         compared = baseline if serving is None else self._answers_of(serving.version, data)
         verdict = Verdict(accepted=True, reason=why or "the first model: nothing to compare with")
         if compared is not None:
-            verdict = judge(answers, compared, data.held_out.labels, train_counts=data.train.class_counts())
+            verdict = judge(
+                answers,
+                compared,
+                data.held_out.labels,
+                train_counts=data.train.class_counts(),
+                tail_counts=serving is not None,
+            )
         right = int((answers == data.held_out.labels).sum())
         version = self.history.add(
             digest=record.sha256,
