@@ -212,12 +212,8 @@ class Coordinator:
         self._serve(finishing, end)
         self._farewell(finishing)
         self._ledger.record(0)
-        missing = finishing.missing()
-        failed = [failure.client for failure in finishing.failed()]
-        parts = [f"no report from {', '.join(missing)}"] if missing else []
-        parts += [f"no new model on {', '.join(failed)}"] if failed else []
-        self.store.set_state("complete", "; ".join(["complete", *parts]), reason="nothing")
-        self.progress.complete(self.store.reports(), parts)
+        self.store.set_state("complete", "; ".join(["complete", *finishing.wanting()]), reason="nothing")
+        self.progress.complete(self.store.reports(), finishing.wanting())
 
     def _farewell(self, finishing: Finishing) -> None:
         """Stay until every agent that reported has heard its goodbye and left: the broker may end with this process.

@@ -41,6 +41,14 @@ class Finishing:
         """Return the clients that could not make their personal model, sorted by client."""
         return [failure for failure in self.store.failures() if failure.round_number == self.round_number]
 
+    def wanting(self) -> list[str]:
+        """Return what is not as it should be at the end, in words; nothing where every client has reported."""
+        missing, failed = self.missing(), [failure.client for failure in self.failed()]
+        return [
+            *([f"no report from {', '.join(missing)}"] if missing else []),
+            *([f"no new model on {', '.join(failed)}"] if failed else []),
+        ]
+
     def _unreported(self) -> list[str]:
         reported = {report.client for report in self.store.reports() if report.round_number == self.round_number}
         return [row.client for row in self.store.clients() if row.client not in reported]

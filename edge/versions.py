@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Final
 
 from shared.blobs import sync_folder
+from shared.crash_points import passing
 from shared.errors import ArtifactError
 
 ONNX: Final = "personal.onnx"
@@ -129,7 +130,9 @@ def _link(path: Path, target: str) -> None:
     aside = path.with_name(f".{path.name}.{os.getpid()}.link")
     aside.unlink(missing_ok=True)
     aside.symlink_to(target)
+    passing("file.synced", path)
     aside.replace(path)
+    passing("file.renamed", path)
 
 
 def _refused(path: Path, cause: OSError) -> ArtifactError:

@@ -32,10 +32,10 @@ def replay(
         fedloge lab replay runs/demo
         fedloge lab replay federation.toml --images clients
     """
-    from cloud.lab.verdict import replay_watched  # noqa: PLC0415 - help must not wait for torch
+    from cloud.lab.verdict import replay_shown  # noqa: PLC0415 - help must not wait for torch
     from shared.errors import ReplayError  # noqa: PLC0415
 
-    verdict = replay_watched(source, images)
+    verdict = replay_shown(source, images)
     if verdict.first_difference is None:
         emit(verdict.plain(), as_json=as_json, text=verdict.words())
         return

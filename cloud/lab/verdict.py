@@ -67,7 +67,7 @@ class Verdict:
         )
 
 
-def replay_watched(source: Path, images: Path | None) -> Verdict:
+def replay_shown(source: Path, images: Path | None) -> Verdict:
     """Replay with a bar and the time left on a terminal, a line a round elsewhere.
 
     Raises:

@@ -23,6 +23,10 @@ BATCH: Final = 64
 """Images per call of the runtime: bounds memory, and more gains little on a CPU."""
 
 
+LOAD_SECONDS: Final = 120.0
+"""Longest wait for another caller to load the first model: the largest backbones take seconds."""
+
+
 @dataclass(slots=True)
 class _Slot:
     """One client's model. ``model`` is replaced as a whole, so a reader has the old one or the new one."""
@@ -117,8 +121,10 @@ class Predictor:
 
     def _refreshed(self, slot: _Slot, client: str | None, token: Hashable) -> ServedModel:
         """Load what the token stands for, or return what serves while another caller does."""
-        if not slot.loading.acquire(blocking=slot.model is None):
-            return slot.model  # type: ignore[return-value] # only a first load is waited for
+        if not slot.loading.acquire(timeout=LOAD_SECONDS if slot.model is None else 0):
+            if slot.model is None:  # only a first load is waited for
+                raise ExportError(f"the first model took more than {LOAD_SECONDS:.0f} s to load")
+            return slot.model
         try:
             if slot.model is not None and slot.token == token:
                 return slot.model

@@ -6,6 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from shared.limits import (
+    FIRST_ANSWER_SECONDS,
     FIRST_WINDOW_CHUNKS,
     GROW_BELOW_SECONDS,
     MAX_REREQUEST_SECONDS,
@@ -40,13 +41,13 @@ def test_before_the_first_loss_it_doubles_every_round_trip_up_to_its_limit() -> 
 def test_after_a_loss_it_grows_by_one_for_every_clean_half_of_itself() -> None:
     window = Window(range(10_000), 0.0)
     window.due(0.0, PLENTY)
-    window.due(REREQUEST_SECONDS, PLENTY)
+    window.due(FIRST_ANSWER_SECONDS, PLENTY)
     assert window.size == MIN_WINDOW_CHUNKS
-    grown = [window.size]
+    grown, resumed = [window.size], 10 * FIRST_ANSWER_SECONDS
     for step in range(1000):
-        for index in window.due(3.0 + step / 100, PLENTY):
+        for index in window.due(resumed + step / 100, PLENTY):
             before = window.size
-            window.arrived(index, 3.0 + step / 100)
+            window.arrived(index, resumed + step / 100)
             assert window.size - before in {0, 1}
         grown.append(window.size)
     assert all(after - before <= 2 for before, after in itertools.pairwise(grown))
