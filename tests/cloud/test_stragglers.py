@@ -143,4 +143,4 @@ def test_a_client_that_fails_for_good_at_the_end_is_not_waited_for_and_its_reaso
         seen = status(federation.store)
         assert seen["state"] == "complete"
         assert seen["failures"] == {"ben": "its model was refused"}
-        assert "ben (its model was refused)" in seen["waiting_for"]
+        assert "no new model on ben" in seen["waiting_for"]
