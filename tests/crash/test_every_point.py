@@ -124,5 +124,5 @@ def test_the_broker_killed_wherever_a_transfer_is_under_way(
         assert outcome_of(federation) == expected(outcomes, tmp_path, ROUNDS)
 
 
-ROUNDS = 66
+ROUNDS = 80
 """Enough for one disturbance a round; all federations as long end with the same bytes."""

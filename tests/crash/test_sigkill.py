@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from edge.versions import STAGED
 from tests.brokers import Embedded
 from tests.crash.killable import Killable
 from tests.crash.mortal import Mortal
@@ -96,9 +97,10 @@ def test_an_agent_killed_between_its_onnx_file_and_its_record_exports_the_same_b
         script=[Point("ben", "file.renamed", "personal.onnx")],
         settle_until=0,
         exporting={"ben"},
-        on_death=lambda _: files.append(personal.read_bytes()),
+        on_death=lambda _: files.append(staged.read_bytes()),
     ) as federation:
-        personal = federation.state("ben") / "personal.onnx"
+        state = federation.state("ben")
+        staged, personal = state / "models" / STAGED / "personal.onnx", state / "personal.onnx"
         federation.run()
         assert files == [personal.read_bytes()]
-        assert (federation.state("ben") / "personal.onnx.json").exists()
+        assert (state / "personal.onnx.json").exists()
