@@ -87,7 +87,8 @@ class BlobStore:
             make_folder(folder)
         except OSError as cause:
             raise ArtifactError(
-                f"cannot create {folder}: {cause.strerror or cause}", remedy="choose another folder, or mend its rights"
+                f"cannot create {folder}: {cause.strerror or cause}",
+                remedy="free space, choose another folder, or mend its rights",
             ) from cause
 
     def path(self, blob: str) -> Path:
