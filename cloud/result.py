@@ -13,6 +13,7 @@ from msgspec import Struct
 
 from cloud.lab.figures import LabFigures
 from shared.errors import ArtifactError, FedlogeError
+from shared.metrics import spread_over_clients
 
 SCHEMA_VERSION: Final = 1
 """Raised by every change that an older reader would misread."""
@@ -198,11 +199,12 @@ def mean(values: Sequence[float | None]) -> float | None:
 def summarise_clients(clients: Sequence[ClientResult]) -> PersonalResult:
     """Sort the clients by id and compute mean, spread and the worst tenth of their figures."""
     ordered = sorted(clients, key=lambda client: client.client)
-    personal = sorted(client.personal for client in ordered if client.personal is not None)
+    personal = [client.personal for client in ordered if client.personal is not None]
+    spread = spread_over_clients(personal) if personal else None
     return PersonalResult(
-        mean=mean(personal),
-        std=statistics.pstdev(personal) if personal else None,
-        worst_decile=mean(personal[: max(1, len(personal) // 10)]),
+        mean=None if spread is None else spread.mean,
+        std=None if spread is None else spread.std,
+        worst_decile=None if spread is None else spread.worst_decile,
         per_client=tuple(ordered),
         means=Means(
             alone=mean([client.alone for client in ordered]),

@@ -1,11 +1,10 @@
 """One setting to one result: deal, train, measure."""
 
 import os
-import statistics
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +15,7 @@ from cloud.lab.federation import Trained, train
 from cloud.lab.final import final_figures, groups_of
 from cloud.lab.measuring import Point
 from cloud.lab.setting import LabSetting, client_names, federation_of
-from cloud.result import ClassAccuracy, ClientResult, GenericResult, Result, RoundFigures, summarise_clients
+from cloud.result import ClassAccuracy, ClientResult, GenericResult, Result, RoundFigures, mean, summarise_clients
 from shared.data import Splits
 from shared.metrics import class_groups, per_class_accuracy
 from shared.protocol import NEW_CLASS_SHARE, Protocol
@@ -88,11 +87,12 @@ def _result(setting: LabSetting, shards: Shards, trained: Trained, started: floa
 
 
 def _round(number: int, point: Point) -> RoundFigures:
-    return RoundFigures(round=number, gm=point.gm, pm_mean=_mean(point.personal), generic_mean=_mean(point.generic))
-
-
-def _mean(by_client: Mapping[str, float]) -> float | None:
-    return statistics.fmean(by_client.values()) if by_client else None
+    return RoundFigures(
+        round=number,
+        gm=point.gm,
+        pm_mean=mean([*point.personal.values()]),
+        generic_mean=mean([*point.generic.values()]),
+    )
 
 
 def _generic(trained: Trained) -> GenericResult:
