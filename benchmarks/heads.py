@@ -80,6 +80,7 @@ class Variant:
 
 BASE = Variant()
 FAST = replace(BASE, learning_rate=0.1)
+QUICK = replace(BASE, momentum=0.9, gamma=6.0)
 VARIANTS = {
     "base": BASE,
     "momentum-0.9": replace(BASE, momentum=0.9),
@@ -89,13 +90,20 @@ VARIANTS = {
     "lr-0.05-momentum-0.9-cosine-decay": replace(
         BASE, learning_rate=0.05, momentum=0.9, cosine=True, weight_decay=5e-4
     ),
-    "momentum-0.9-gamma-6": replace(BASE, momentum=0.9, gamma=6.0),
+    "momentum-0.9-gamma-6": QUICK,
+    "momentum-0.9-gamma-10": replace(QUICK, gamma=10.0),
+    "momentum-0.9-gamma-6-decay": replace(QUICK, weight_decay=5e-4),
+    "momentum-0.9-gamma-6-cosine": replace(QUICK, cosine=True),
+    "lr-0.05-momentum-0.9-gamma-6": replace(QUICK, learning_rate=0.05),
+    "lr-0.05-momentum-0.9-gamma-6-cosine-decay": replace(QUICK, learning_rate=0.05, cosine=True, weight_decay=5e-4),
     "lr-0.1-gamma-6": replace(FAST, gamma=6.0),
     "lr-0.1-gamma-1.5": replace(FAST, gamma=1.5),
     "lr-0.1-normalised": replace(FAST, scale=8.0, gamma=1.5),
     "fedavg-prior": replace(BASE, trained=True),
     "fedavg-prior-lr-0.1": replace(FAST, trained=True),
     "fedavg-lr-0.1": replace(FAST, trained=True, prior=0.0),
+    "fedavg-prior-momentum-0.9": replace(QUICK, trained=True),
+    "fedavg-momentum-0.9": replace(QUICK, trained=True, prior=0.0),
 }
 
 

@@ -12,7 +12,7 @@ import pytest
 from cloud.credentials import PASSWORD_VARIABLE, USERNAME_VARIABLE
 from cloud.lab.run import run
 from cloud.lab.setting import LabSetting
-from cloud.lab.verdict import replay_watched
+from cloud.lab.verdict import replay_shown
 from cloud.result import from_json
 from export.runtime import open_session
 from shared.cli import INTERRUPTED
@@ -87,7 +87,7 @@ def test_the_lab_gives_the_demos_model_and_figures_without_a_network(envelope: d
 
 def test_a_demo_replays_from_its_folder(envelope: dict[str, Any]) -> None:
     folder = Path(envelope["data"]["models"][0]["path"]).parent.parent
-    verdict = replay_watched(folder, None)
+    verdict = replay_shown(folder, None)
     assert verdict.first_difference is None
     assert verdict.plain()["global_digest"] == envelope["data"]["global_digest"]
     assert [row.clients for row in verdict.rounds] == [(), ("client-00", "client-01"), ("client-00", "client-01")]

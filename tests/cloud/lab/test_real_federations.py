@@ -8,7 +8,7 @@ import pytest
 
 from cloud.lab.run import run
 from cloud.lab.setting import LabSetting, federation_of
-from cloud.lab.verdict import replay_watched
+from cloud.lab.verdict import replay_shown
 from cloud.result import Result
 from cloud.settings import BrokerSettings, read_federation
 from export.verify import verify
@@ -83,7 +83,7 @@ def test_its_models_are_exported_and_verified(finished: Finished) -> None:
 
 
 def test_it_replays_from_its_record(finished: Finished) -> None:
-    verdict = replay_watched(finished.federation.file, finished.federation.folder / "images")
+    verdict = replay_shown(finished.federation.file, finished.federation.folder / "images")
     assert verdict.first_difference is None
     assert [row.differing for row in verdict.rounds] == [(), (), ()]
     assert verdict.plain()["global_digest"] == finished.digest

@@ -15,7 +15,7 @@ from cloud.lab.clients import LabWork
 from cloud.lab.federation import train
 from cloud.lab.recording import read_recording
 from cloud.lab.setting import DEADLINE_SECONDS, federation_of
-from cloud.lab.verdict import Verdict, replay_watched
+from cloud.lab.verdict import Verdict, replay_shown
 from cloud.status import state_of
 from cloud.store.sql import open_reader
 from cloud.template import render
@@ -110,7 +110,7 @@ def copy(records: dict[str, Path], tmp_path: Path) -> Path:
 def test_a_round_without_one_clients_update_replays_to_the_byte(
     records: dict[str, Path], name: str, state: str
 ) -> None:
-    verdict = replay_watched(records[name], None)
+    verdict = replay_shown(records[name], None)
     first = verdict.recording.rounds[0]
     assert [state_of(part) for part in first.participants] == ["accepted", "accepted", state]
     assert [row.same for row in verdict.rounds] == [True] * (ROUNDS + 1)
@@ -126,7 +126,7 @@ def test_an_update_that_leans_on_the_personal_head_needs_the_round_trained_in_va
 ) -> None:
     """The claim above would be empty if the refused client's training changed nothing."""
     monkeypatch.setattr(replay_module, "leans_on_personal", lambda _: False)
-    odd = replay_watched(records["fedrep refused"], None).first_difference
+    odd = replay_shown(records["fedrep refused"], None).first_difference
     assert odd is not None
     assert (odd.round, odd.differing) == (2, ("client-02",))
 
@@ -178,7 +178,7 @@ def test_a_replay_writes_nothing(copy: Path) -> None:
         return {p: p.read_bytes() for p in copy.rglob("*") if p.is_file() and not p.name.endswith(("-wal", "-shm"))}
 
     before = seen()
-    replay_watched(copy / "federation.toml", copy / "data")
+    replay_shown(copy / "federation.toml", copy / "data")
     assert seen() == before
 
 
@@ -222,12 +222,12 @@ def test_what_is_not_the_recorded_federation_is_refused(
     assert callable(spoil)
     spoil(copy)
     with pytest.raises(error, match=words):
-        replay_watched(copy, None)
+        replay_shown(copy, None)
 
 
 def test_a_federation_file_alone_does_not_say_where_the_images_are(copy: Path) -> None:
     with pytest.raises(UsageError, match="images lie"):
-        replay_watched(copy / "federation.toml", None)
+        replay_shown(copy / "federation.toml", None)
 
 
 def test_a_classifier_this_machine_builds_otherwise_is_taken_from_the_coordinators_folder(
@@ -240,11 +240,11 @@ def test_a_classifier_this_machine_builds_otherwise_is_taken_from_the_coordinato
         return etf.nextafter(torch.tensor(torch.inf)), report
 
     monkeypatch.setattr(replay_module, "frozen_classifier", otherwise)
-    verdict = replay_watched(copy, None)
+    verdict = replay_shown(copy, None)
     assert verdict.first_difference is None
     (copy / "coordinator" / "blobs" / verdict.recording.etf_blob).unlink()
     with pytest.raises(ReplayError, match=verdict.recording.etf_blob[:12]):
-        replay_watched(copy, None)
+        replay_shown(copy, None)
 
 
 def test_another_initial_model_is_round_0s_difference(copy: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -254,7 +254,7 @@ def test_another_initial_model_is_round_0s_difference(copy: Path, monkeypatch: p
         return build(msgspec.structs.replace(settings, seed=settings.seed + 1))
 
     monkeypatch.setattr(replay_module, "initial_model", otherwise)
-    verdict = replay_watched(copy, None)
+    verdict = replay_shown(copy, None)
     assert verdict.first_difference is verdict.rounds[0]
     assert "the initial model differs" in verdict.words()
 
