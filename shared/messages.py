@@ -29,7 +29,8 @@ class Manifest(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
         blob: SHA-256 of the bytes: the blob's name.
         size: Bytes.
         chunk: Bytes per chunk; the last one may be smaller.
-        digests: BLAKE2b-128 of every chunk, in order; with a ``digest_list`` those of that list's own chunks.
+        digests: First 16 bytes of the SHA-256 of every chunk, in order; with a ``digest_list`` those of that list's
+            own chunks.
         digest_list: Where a blob has more chunks than a manifest can list: SHA-256 of their digests, 16 bytes each in
             order, a blob that is pulled first, in chunks of the same size.
         codec: How the bytes encode tensors (``shared.encoding``).

@@ -74,7 +74,7 @@ class MethodSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
 
     Attributes:
         name: The method that is trained; a method's own defaults stand in ``shared/methods/``.
-        gamma: Norm of every row of the frozen sparse ETF classifier; "auto" takes ``24 / sqrt(feature_dim)``, 3 for 64
+        gamma: Norm of every row of the frozen sparse ETF classifier; "auto" takes ``48 / sqrt(feature_dim)``, 6 for 64
             features, so that the logit scale does not depend on the backbone's width.
         sparsity: Share of zeros in each row (beta of the paper), lowered where exactness needs it.
         local_prior: Add the client's log class frequencies to the logits of the loss.
@@ -101,7 +101,7 @@ class MethodSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
 
     def row_norm(self, feature_dim: int) -> float:
         """Return gamma for a backbone with ``feature_dim`` features."""
-        return 24.0 / math.sqrt(feature_dim) if self.gamma == "auto" else self.gamma
+        return 48.0 / math.sqrt(feature_dim) if self.gamma == "auto" else self.gamma
 
 
 class TrainingSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -122,7 +122,7 @@ class TrainingSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     local_epochs: Count = 2
     batch_size: Annotated[int, Meta(ge=2)] = 32
     learning_rate: Annotated[float, Meta(gt=0)] = 0.03
-    momentum: Annotated[float, Meta(ge=0, lt=1)] = 0.5
+    momentum: Annotated[float, Meta(ge=0, lt=1)] = 0.9
     weight_decay: Rate = 0.0
     crop_padding: Natural = 4
     horizontal_flip: bool = True

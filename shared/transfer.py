@@ -15,7 +15,7 @@ from shared.chunks import Chunk, check_manifest, list_manifest, wave_number
 from shared.errors import ArtifactError
 from shared.limits import STALLED_SECONDS
 from shared.messages import Get, Manifest
-from shared.partial import PartFile
+from shared.partial import PartFile, discard_parts
 from shared.window import Window
 
 
@@ -129,9 +129,10 @@ class Pull:
 
     def discard(self) -> None:
         """Give up for ever and free the disk."""
+        if self._leg is not None:
+            self._leg.file.discard()
+        self._list_path.unlink(missing_ok=True)
         self.failed("it is wanted no longer")
-        for suffix in (".part", ".marks", ".digests", ".digests.part", ".digests.marks"):
-            self._store.path(self.manifest.blob + suffix).unlink(missing_ok=True)
 
     def _take(self, chunk: Chunk, now: float) -> bool:
         leg = self._leg
@@ -161,14 +162,15 @@ class Pull:
 
     def _enter(self, manifest: Manifest, target: Path, digests: bytes, now: float, wave: bool) -> None:
         file = PartFile(target, manifest.size, manifest.chunk, digests)
-        self._leg = leg = _Leg(manifest.blob, file, Window(file.resume(), now, listen=wave, jitter=self._jitter))
+        self._leg = leg = _Leg(manifest.blob, file, Window(file.missing, now, listen=wave, jitter=self._jitter))
         if not leg.window.missing:
             self._complete(leg, now)
 
     def _complete(self, leg: _Leg, now: float) -> None:
         digest = leg.file.complete(leg.blob)
         if digest != leg.blob:
-            self.failed(f"its chunks make {digest[:12]}, the manifest said {leg.blob[:12]}")
+            made = f"its chunks make {digest[:12]}" if digest else "its file was removed"
+            self.failed(f"{made}, the manifest said {leg.blob[:12]}")
         elif leg.blob == self.manifest.blob:
             self._finish()
         else:
@@ -176,8 +178,9 @@ class Pull:
 
     def _finish(self) -> None:
         self.done, self._leg = True, None
-        for suffix in (".part", ".marks", ".digests"):
-            self._store.path(self.manifest.blob + suffix).unlink(missing_ok=True)
+        for target in (self._store.path(self.manifest.blob), self._list_path):
+            discard_parts(target)
+        self._list_path.unlink(missing_ok=True)
 
     @property
     def _list_path(self) -> Path:

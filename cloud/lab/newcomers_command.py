@@ -25,7 +25,7 @@ def newcomers(
     local_epochs: opt.LocalEpochs = 2,
     batch_size: opt.BatchSize = 16,
     learning_rate: opt.LearningRate = 0.03,
-    momentum: opt.Momentum = 0.5,
+    momentum: opt.Momentum = 0.9,
     weight_decay: opt.WeightDecay = 0.0,
     backbone: opt.Backbone = "resnet8",
     knobs: opt.Knobs = None,

@@ -52,7 +52,7 @@ class LabSetting(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     local_epochs: int = 2
     batch_size: int = 16
     learning_rate: float = 0.03
-    momentum: float = 0.5
+    momentum: float = 0.9
     weight_decay: float = 0.0
     backbone: str = "resnet8"
     method: str = "fedloge"

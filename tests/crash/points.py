@@ -8,7 +8,7 @@ from msgspec import Struct
 
 from shared.crash_points import Place
 
-_DIGEST = re.compile(r"[0-9a-f]{64}(\.part)?")
+_DIGEST = re.compile(r"[0-9a-f]{64}(\.[0-9a-f]{8}\.part)?")
 
 
 @dataclass(frozen=True, slots=True, order=True)

@@ -35,8 +35,14 @@ SMALL_CHUNK = 1024
 def describe_small(payload: bytes) -> Manifest:
     """As ``describe``, in small chunks, so that many fit a quick test."""
     pieces = [payload[start : start + SMALL_CHUNK] for start in range(0, len(payload), SMALL_CHUNK)]
-    digests = tuple(chunk_digest(piece) for piece in pieces)
+    digests = tuple(chunk_digest(piece).hex() for piece in pieces)
     return msgspec.structs.replace(describe(payload), chunk=SMALL_CHUNK, digests=digests)
+
+
+def beside(store: BlobStore, kind: str) -> Path:
+    """The one file of an unfinished blob."""
+    (path,) = store.folder.glob(f"*.{kind}")
+    return path
 
 
 class Source:
@@ -114,8 +120,7 @@ def test_any_loss_duplication_and_reordering_ends_with_the_same_bytes(data: st.D
                     pull.accept(chunk, now)
             else:
                 now = max(now, min(pull.next_wakeup, now + 60))
-            part = store.folder / f"{source.manifest.blob}.part"
-            assert not part.exists() or part.stat().st_size == size
+            assert all(part.stat().st_size == size for part in store.folder.glob("*.part"))
             if pull.done:
                 break
         assert store.get(source.manifest.blob) == source.payload
@@ -158,7 +163,7 @@ def test_a_late_chunk_that_was_given_up_is_still_welcome(source: Source, store: 
 def test_a_chunk_that_does_not_fit_changes_nothing(source: Source, store: BlobStore, hostile: Chunk) -> None:
     pull = Pull(3, source.manifest, store, 0.0)
     pull.next_get(0.0)
-    part = store.folder / f"{source.manifest.blob}.part"
+    part = beside(store, "part")
     before, wakeup = part.read_bytes(), pull.next_wakeup
     assert not pull.accept(hostile, 1.0)
     assert (part.read_bytes(), pull.next_wakeup) == (before, wakeup)
@@ -179,6 +184,35 @@ def test_a_chunk_of_a_foreign_blob_is_ignored(source: Source, tmp_path: Path, st
         assert not pull.accept(chunk, 0.0)
 
 
+def test_a_liar_about_the_same_blob_writes_elsewhere(source: Source, tmp_path: Path, store: BlobStore) -> None:
+    """Its chunks fit its own manifest, so they are taken, and must not end in the honest one's file."""
+    (tmp_path / "foreign").mkdir()
+    foreign = Source(tmp_path / "foreign", 19_999)
+    foreign.manifest = msgspec.structs.replace(foreign.manifest, blob=source.manifest.blob)
+    honest, liar = Pull(3, source.manifest, store, 0.0), Pull(4, foreign.manifest, store, 0.0)
+    while not liar.failure:
+        if (get := honest.next_get(0.0)) is not None:
+            honest.accept(source.answer(get)[0], 0.0)
+        for chunk in foreign.answer(liar.next_get(0.0)):
+            assert liar.accept(chunk, 0.0)
+    assert "its chunks make" in liar.failure
+    honest.reconnected(0.0)
+    finish(honest, source)
+    assert store.get(source.manifest.blob) == source.payload
+
+
+def test_a_file_that_was_removed_meanwhile_ends_the_pull(source: Source, store: BlobStore) -> None:
+    pull = Pull(3, source.manifest, store, 0.0)
+    for chunk in source.answer(pull.next_get(0.0)):
+        pull.accept(chunk, 0.0)
+    beside(store, "part").unlink()
+    while not pull.failure:
+        for chunk in source.answer(pull.next_get(0.0)):
+            pull.accept(chunk, 0.0)
+    assert "its file was removed" in pull.failure
+    assert names(store) == []
+
+
 def test_a_chunk_counts_once(source: Source, store: BlobStore) -> None:
     pull = Pull(3, source.manifest, store, 0.0)
     chunk = source.answer(pull.next_get(0.0))[0]
@@ -197,7 +231,7 @@ def test_a_new_process_goes_on_where_the_killed_one_was(source: Source, store: B
     killed = Pull(3, source.manifest, store, 0.0)
     for chunk in source.answer(killed.next_get(0.0)):
         killed.accept(chunk, 0.0)
-    part = store.folder / f"{source.manifest.blob}.part"
+    part = beside(store, "part")
     with part.open("r+b") as file:  # one chunk did not reach the disk whole
         file.seek(2 * SMALL_CHUNK)
         file.write(bytes(100))
@@ -214,7 +248,8 @@ def test_of_what_a_killed_process_left_only_what_is_marked_is_read(
     read, pread = list[int](), os.pread
 
     def counting(file: int, size: int, offset: int) -> bytes:
-        read.append(offset // SMALL_CHUNK)
+        if size == SMALL_CHUNK:  # the marks are read, too
+            read.append(offset // SMALL_CHUNK)
         return pread(file, size, offset)
 
     monkeypatch.setattr(os, "pread", counting)
@@ -229,7 +264,7 @@ def test_marks_that_are_damaged_cost_the_transfer_and_not_the_blob(
     killed = Pull(3, source.manifest, store, 0.0)
     for chunk in source.answer(killed.next_get(0.0)):
         killed.accept(chunk, 0.0)
-    part, marks = (store.folder / f"{source.manifest.blob}{suffix}" for suffix in (".part", ".marks"))
+    part, marks = beside(store, "part"), beside(store, "marks")
     if damage == "missing":
         marks.unlink()
     elif damage == "short":
