@@ -71,6 +71,7 @@ class Attendance:
             self.exchange.send(client, "cmd", Welcome(settings=self.settings, etf=etf))
         elif presence.state == "ready":
             self._sessions[client] = presence.session
+            self.exchange.returned(client)
             self._said_at[client] = float("-inf")
             is_new = self.store.client_seen(client, online=True)
             self.progress.client_seen(client, online=True, is_new=is_new)

@@ -167,6 +167,7 @@ class Agent:
         """Greet a coordinator that was started anew: it may not know who is there."""
         if presence.state == "up" and presence.session != self._coordinator:
             self._coordinator = presence.session
+            self.exchange.returned(self.client)
             self._greet()
 
     def _obey(self, command: CoordinatorPresence | Command | None) -> Goodbye | None:

@@ -124,6 +124,10 @@ class Exchange:
         """
         self._pulling.forget(blob, client)
 
+    def returned(self, client: str) -> None:
+        """Ask a peer again at once: it started or connected anew, and what it had been asked for is forgotten."""
+        self._pulling.reconnected(client)
+
     def clear_spool(self) -> None:
         """Remove whatever pulls left, where nothing of it is needed: before a round, also after a kill."""
         if self.spool is not self.blobs:

@@ -92,10 +92,11 @@ class Pulling:
         self._running = {key: value for key, value in self._running.items() if not meant(value[1])}
         self._waiting = deque(wanted for wanted in self._waiting if not meant(wanted))
 
-    def reconnected(self) -> None:
-        """Ask again for everything that was under way."""
-        for pull, _ in self._running.values():
-            pull.reconnected(self._clock())
+    def reconnected(self, client: str | None = None) -> None:
+        """Ask again for everything that was under way, or what was from one peer."""
+        for (sender, _), (pull, _) in self._running.items():
+            if client in {None, sender}:
+                pull.reconnected(self._clock())
 
     def advance(self) -> None:
         """Start waiting pulls, ask for what is due, and give up what is overdue."""

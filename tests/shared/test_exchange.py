@@ -78,6 +78,18 @@ def test_a_pull_goes_on_after_a_reconnect(pair: Pair) -> None:
     assert pair.until(Arrived) == Arrived("ana", manifest.blob)
 
 
+def test_a_peer_that_returned_is_asked_again_at_once(pair: Pair) -> None:
+    manifest = offer(pair)
+    pair.edge.pull("ana", manifest, timeout_seconds=60)
+    pair.edge.poll(0.0)
+    while pair.cloud.transport.receive(0.0) is not None:  # the request dies with the peer
+        pass
+    pair.edge.returned("ben")
+    assert all(pair.edge.poll(0.0) is None and pair.cloud.poll(0.0) is None for _ in range(20))
+    pair.edge.returned("ana")
+    assert pair.until(Arrived) == Arrived("ana", manifest.blob)
+
+
 def test_a_pull_past_its_deadline_is_given_up_and_says_why(pair: Pair) -> None:
     manifest = offer(pair)
     pair.edge.pull("ana", manifest, timeout_seconds=60)
