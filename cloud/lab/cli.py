@@ -1,12 +1,12 @@
 """The ``fedloge lab`` commands: parse, call, print."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from cloud.lab import options as opt
-from cloud.lab.asked import knobs_of, plain, setting_of
+from cloud.lab.asked import plain
 from cloud.lab.newcomers_command import newcomers
 from cloud.lab.replay_command import replay
 from shared.command import Command, new_app
@@ -30,25 +30,10 @@ def lab() -> None:
 
 
 @app.command(cls=Command, name="run")
+@opt.asks_for_setting(one_run=True, evaluate_every=5)
 def run_command(
     *,
-    method: Annotated[str, typer.Option(metavar="NAME", help="fedloge, fedavg, fedrod, ditto, ...")] = "fedloge",
-    data: opt.Data = "digits",
-    imbalance: opt.Imbalance = 10.0,
-    alpha: opt.Alpha = 0.5,
-    clients: opt.Clients = 6,
-    participation: opt.Participation = 1.0,
-    rounds: opt.Rounds = 20,
-    local_epochs: opt.LocalEpochs = 2,
-    batch_size: opt.BatchSize = 16,
-    learning_rate: opt.LearningRate = 0.03,
-    momentum: opt.Momentum = 0.9,
-    weight_decay: opt.WeightDecay = 0.0,
-    backbone: opt.Backbone = "resnet8",
-    knobs: opt.Knobs = None,
-    measured_on: opt.MeasuredOn = "test",
-    evaluate_every: opt.EvaluateEvery = 5,
-    seed: Annotated[int, typer.Option(metavar="N", help="Root of every random draw.")] = 0,
+    setting: Any,
     out: Annotated[Path, typer.Option(metavar="DIR", help="Folder of the results.")] = Path("runs/lab"),
     as_json: opt.AsJson = False,
 ) -> None:
@@ -61,25 +46,6 @@ def run_command(
     from cloud.lab.one import run_one  # noqa: PLC0415 - help must not wait for torch
     from cloud.lab.tables import run_table  # noqa: PLC0415
 
-    setting = setting_of(
-        method=method,
-        data=data,
-        imbalance=imbalance,
-        alpha=alpha,
-        clients=clients,
-        participation=participation,
-        rounds=rounds,
-        local_epochs=local_epochs,
-        batch_size=batch_size,
-        learning_rate=learning_rate,
-        momentum=momentum,
-        weight_decay=weight_decay,
-        backbone=backbone,
-        knobs=knobs_of(knobs),
-        measured_on=measured_on,
-        evaluate_every=evaluate_every,
-        seed=seed,
-    )
     result = run_one(setting, out)
     emit(plain(result), as_json=as_json, text=run_table(result))
     if not as_json:
@@ -87,26 +53,14 @@ def run_command(
 
 
 @app.command(cls=Command)
+@opt.asks_for_setting(one_run=False, evaluate_every=10)
 def compare(
     *,
     methods: Annotated[
         str, typer.Option(metavar="A,B,...", help="Names separated by commas, or all; the first is compared with.")
     ] = "all",
     seeds: Annotated[int, typer.Option(metavar="N", min=1, help="Seeds 0 to N - 1.")] = 3,
-    data: opt.Data = "digits",
-    imbalance: opt.Imbalance = 10.0,
-    alpha: opt.Alpha = 0.5,
-    clients: opt.Clients = 6,
-    participation: opt.Participation = 1.0,
-    rounds: opt.Rounds = 20,
-    local_epochs: opt.LocalEpochs = 2,
-    batch_size: opt.BatchSize = 16,
-    learning_rate: opt.LearningRate = 0.03,
-    momentum: opt.Momentum = 0.9,
-    weight_decay: opt.WeightDecay = 0.0,
-    backbone: opt.Backbone = "resnet8",
-    measured_on: opt.MeasuredOn = "test",
-    evaluate_every: opt.EvaluateEvery = 10,
+    setting: Any,
     workers: Annotated[int, typer.Option(metavar="N", min=1, help="Runs at a time, a process each.")] = 1,
     dask: Annotated[
         str, typer.Option(metavar="HOST:PORT", help="Scheduler of a Dask cluster whose workers make the runs instead.")
@@ -129,24 +83,8 @@ def compare(
     from cloud.lab.compare import compare as compare_all  # noqa: PLC0415 - help must not wait for torch
     from cloud.lab.tables import compare_table  # noqa: PLC0415
 
-    base = setting_of(
-        data=data,
-        imbalance=imbalance,
-        alpha=alpha,
-        clients=clients,
-        participation=participation,
-        rounds=rounds,
-        local_epochs=local_epochs,
-        batch_size=batch_size,
-        learning_rate=learning_rate,
-        momentum=momentum,
-        weight_decay=weight_decay,
-        backbone=backbone,
-        measured_on=measured_on,
-        evaluate_every=evaluate_every,
-    )
     found = compare_all(
-        base, methods=methods, seeds=range(seeds), out=out, workers=workers, dask=dask, only_table=table
+        setting, methods=methods, seeds=range(seeds), out=out, workers=workers, dask=dask, only_table=table
     )
     emit(found.plain(), as_json=as_json, text=compare_table(found.summaries))
     if not as_json and out.is_dir():

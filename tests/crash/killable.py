@@ -21,7 +21,7 @@ from tests.crash.script import Script
 from tests.federation import tiny_settings
 
 RUN_SECONDS = 150.0
-"""A run that takes longer hangs."""
+"""For two dozen deaths: an idle machine takes a third of it."""
 
 
 class Killable:
@@ -34,6 +34,7 @@ class Killable:
         script: Who dies where, in order.
         settle_until: Before each of this many first deaths a round is committed undisturbed.
         exporting: Who really exports; the others do it by ``export_quickly``, which takes no time.
+        limit_seconds: A run that takes longer hangs.
         on_death: Called after every death with its number: kills the broker as well, for instance.
     """
 
@@ -47,6 +48,7 @@ class Killable:
         settle_until: int,
         exporting: Collection[str] = (),
         on_death: Callable[[int], object] = lambda _: None,
+        limit_seconds: float = RUN_SECONDS,
     ) -> None:
         os.environ["FEDLOGE_BROKER_USERNAME"] = str(endpoint.username)
         os.environ["FEDLOGE_BROKER_PASSWORD"] = str(endpoint.password)
@@ -64,6 +66,7 @@ class Killable:
         self.paths: FederationPaths = paths_of(self.file, settings)
         self.processes: dict[str, BaseProcess] = {}
         self._on_death = on_death
+        self._limit_seconds = limit_seconds
         self._exporting = exporting
         self._reader: SqlRoundStore | None = None
         self._script = folder / "script"
@@ -102,7 +105,7 @@ class Killable:
 
     def run(self) -> None:
         """Start everything, start again what was killed, until all is over."""
-        end = time.monotonic() + RUN_SECONDS
+        end = time.monotonic() + self._limit_seconds
         self._start("coordinator")
         while not self.paths.join_file.exists():
             assert time.monotonic() < end, self._words("no join file")

@@ -2,56 +2,24 @@
 
 import itertools
 import random
-from collections.abc import Iterable
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
 from shared.crash_points import PLACES
-from tests.crash.mortal import COMMITTED, Mortal
+from tests.crash.mortal import Mortal
 from tests.crash.outcome import Outcome, outcome_of
-from tests.crash.points import Point
 from tests.crash.power import Disk
+from tests.crash.undisturbed import SIDES, Undisturbed, points_of_an_undisturbed_run
 
 COMBINATIONS = 50
 
-SIDES = ("coordinator", "ben")
-"""The coordinator and one of the agents, which are all alike."""
-
-
-@dataclass(frozen=True)
-class Undisturbed:
-    """The points that a run without deaths passes, in the order of their first passing.
-
-    Attributes:
-        starting: Before the first round, once.
-        training: In every round.
-        ending: After the last round, once.
-    """
-
-    starting: list[Point]
-    training: list[Point]
-    ending: list[Point]
+PARTS = ["-".join(part) for part in itertools.product(["starting", "ending"], SIDES, ["before", "after"])]
 
 
 @pytest.fixture(scope="module")
 def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> Undisturbed:
-    with Mortal(tmp_path_factory.mktemp("undisturbed"), rounds=3) as federation:
-        federation.run()
-    passed = federation.passed
-    first, second, last = (place for place, point in enumerate(passed) if point == COMMITTED)
-    training = _in_order(passed[first:second])
-    rest = [point for point in _in_order(passed) if point not in training]
-    return Undisturbed(
-        starting=[point for point in rest if passed.index(point) < first],
-        training=training,
-        ending=[point for point in rest if passed.index(point) >= last],
-    )
-
-
-def _in_order(points: Iterable[Point]) -> list[Point]:
-    return [point for point in dict.fromkeys(points) if point.who in SIDES]
+    return points_of_an_undisturbed_run(tmp_path_factory.mktemp("undisturbed"))
 
 
 @pytest.fixture(scope="module")
@@ -84,18 +52,11 @@ def test_death_at_each_point_of_a_round(tmp_path: Path, undisturbed: Undisturbed
         assert outcome_of(federation) == expected(outcomes, tmp_path, ROUNDS)
 
 
-@pytest.mark.parametrize("half", [0, 1], ids=["before", "after"])
-@pytest.mark.parametrize(
-    "part",
-    list(itertools.product(["starting", "ending"], SIDES)),
-    ids=["starting-coordinator", "starting-agent", "ending-coordinator", "ending-agent"],
-)
+@pytest.mark.parametrize("part", range(8), ids=PARTS)
 def test_death_at_each_point_before_and_after_the_rounds(
-    tmp_path: Path, undisturbed: Undisturbed, outcomes: dict[int, Outcome], part: tuple[str, str], half: int
+    tmp_path: Path, undisturbed: Undisturbed, outcomes: dict[int, Outcome], part: int
 ) -> None:
-    """Most points stand in pairs, before and after one act; after a death past the act it may not come again."""
-    phase, who = part
-    points = [point for point in getattr(undisturbed, phase) if point.who == who][half::2]
+    points = undisturbed.halves()[part]
     with Mortal(tmp_path, rounds=2, deaths=[{point} for point in points], settle=False) as federation:
         federation.run()
         assert federation.happened == points
