@@ -16,131 +16,21 @@ import os
 import subprocess
 import sys
 import tempfile
-import threading
 import time
 from pathlib import Path
 from typing import Any
 
 import psutil
-import torch
 
 from benchmarks.broker import Broker, mosquitto
+from benchmarks.light_agents import be_agents
 from cloud.settings import BrokerSettings, FederationFile, ParticipationSettings, StoreSettings
 from cloud.store.sql import open_reader
 from cloud.template import render
-from shared.blobs import BlobStore
-from shared.encoding import encode_update
 from shared.errors import StoreError
-from shared.exchange import Arrived, Exchange, Received
-from shared.join import JoinFile, read_join
-from shared.messages import (
-    ClientFigures,
-    Command,
-    FinalReport,
-    FinishTask,
-    Goodbye,
-    Manifest,
-    Presence,
-    TrainTask,
-    UpdateOffer,
-    Welcome,
-    decode_message,
-)
-from shared.model import initial_model, pack
-from shared.mqtt import connect
 from shared.settings import ModelSettings
-from shared.topics import agent_filters
 
 RESULTS = Path(__file__).parent / "results" / "light_round"
-
-
-class LightAgent:
-    """A client that trains nothing."""
-
-    def __init__(self, join: JoinFile, client: str, folder: Path, blobs: BlobStore, update: Manifest) -> None:
-        self.client = client
-        self.update = update
-        transport = connect(join.endpoint(), client_id=client, filters=agent_filters(join.federation, client))
-        self.exchange = Exchange(
-            transport, federation=join.federation, outgoing="up", blobs=blobs, spool=BlobStore(folder / client)
-        )
-        self.exchange.offer(update.blob, codec=update.codec)
-        self.task: TrainTask | None = None
-
-    def run(self) -> None:
-        """Serve until the goodbye."""
-        self.say(Presence(client=self.client, state="online", session="light"))
-        while True:
-            event = self.exchange.poll(1.0)
-            if isinstance(event, Arrived):
-                self.answer()
-            elif isinstance(event, Received) and event.channel == "cmd":
-                message: Any = decode_message(event.payload, Command)
-                if isinstance(message, Welcome):
-                    self.say(Presence(client=self.client, state="ready", session="light"))
-                elif isinstance(message, TrainTask):
-                    self.task = message
-                    self.exchange.pull(self.client, message.model, timeout_seconds=600, wave=message.wave)
-                elif isinstance(message, FinishTask):
-                    figures = ClientFigures(num_images=0)
-                    self.say(
-                        FinalReport(
-                            client=self.client, round=message.round, figures=figures, onnx="0" * 64, head_note="light"
-                        )
-                    )
-                elif isinstance(message, Goodbye):
-                    return
-
-    def answer(self) -> None:
-        """Offer the canned update for the round whose model has come."""
-        if self.task is None or self.task.model.blob not in self.exchange.spool:
-            return
-        self.say(
-            UpdateOffer(
-                client=self.client,
-                round=self.task.round,
-                base=self.task.model.blob,
-                num_examples=10,
-                payload=self.update,
-                figures=ClientFigures(num_images=0),
-            )
-        )
-        self.exchange.spool.discard(self.task.model.blob)
-        self.task = None
-
-    def say(self, message: Any) -> None:
-        """Send as an agent does."""
-        self.exchange.send(self.client, "status" if isinstance(message, Presence) else "manifest", message)
-
-
-def be_agents(join_file: str, folder: str, settings: FederationFile, count: int) -> None:
-    """Be the process of all agents."""
-    torch.set_num_threads(1)
-    shared = settings.shared()
-    draws = torch.Generator().manual_seed(0)
-    delta = {name: 1e-3 * torch.randn(t.shape, generator=draws) for name, t in pack(initial_model(shared)).items()}
-    blobs = BlobStore(Path(folder) / "canned")
-    updates = []
-    for number in range(count):  # each of its own, or the coordinator would need to pull one only
-        delta["psi.weight"].flatten()[0] = number
-        updates.append(blobs.put(encode_update(delta, shared.update.codec)))
-    del delta
-    join = read_join(Path(join_file))
-    threads = []
-    for number, blob in enumerate(updates):
-        exchange_folder = Path(folder) / "agents"
-        manifest = _manifest(blobs, blob, settings)
-        light = LightAgent(join, f"light-{number:03d}", exchange_folder, blobs, manifest)
-        threads.append(threading.Thread(target=light.run, daemon=True))
-        threads[-1].start()
-    for thread in threads:
-        thread.join()
-
-
-def _manifest(blobs: BlobStore, blob: str, settings: FederationFile) -> Manifest:
-    from shared.chunks import describe  # noqa: PLC0415 - only here
-
-    return describe(blobs.path(blob), codec=settings.update.codec)
 
 
 def seconds(processes: dict[str, psutil.Process]) -> dict[str, float]:
@@ -170,7 +60,7 @@ def run(backbone: str, agents: int, rounds: int, image_size: int) -> dict[str, A
         while not join_file.exists():
             time.sleep(0.1)
         helper = multiprocessing.get_context("spawn").Process(
-            target=be_agents, args=(str(join_file), name, settings, agents), daemon=True
+            target=be_agents, args=(str(join_file), name, settings, 0, agents), daemon=True
         )
         helper.start()
         try:
