@@ -5,6 +5,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 # macOS has no CUDA build of ONNX Runtime; the [gpu] extra takes the plain one there by itself.
 RUNTIME ?= gpu
+# Tests run in this many processes; a file's tests stay together, since they share federations that take a while.
+TESTERS ?= 2
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo test check format clean
@@ -24,7 +26,7 @@ demo: setup ## Run a whole federation on this machine: broker, coordinator, 6 ag
 	$(BIN)/fedloge demo
 
 test: setup ## Run the tests
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(TESTERS) --dist loadfile
 
 check: setup ## Check format, lint and types
 	$(BIN)/ruff format --check .

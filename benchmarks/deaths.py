@@ -49,30 +49,36 @@ def killed(folder: Path, broker: Embedded, points: list[Point], *, rounds: int, 
         }
 
 
-def main() -> None:
-    """Run and keep the result."""
-    with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
-        points = points_of_an_undisturbed_run(folder / "points")
-        broker = Embedded(folder)
-        runs = []
-        try:
-            training = len(points.training)
-            groups = [(points.training, training + 3, True), *((half, 2, False) for half in points.halves())]
-            for number, (group, rounds, settle) in enumerate(groups):
-                runs.append(killed(folder / str(number), broker, group, rounds=rounds, settle=settle))
-                print(f"{runs[-1]['deaths']} of {len(group)} deaths, as undisturbed: {runs[-1]['as_undisturbed']}")
-        finally:
-            broker.stop()
-    result = {
+def summary(runs: list[dict[str, Any]]) -> dict[str, Any]:
+    """Return what all runs come to."""
+    return {
         "points": sum(len(run["points"]) for run in runs),
         "deaths": sum(run["deaths"] for run in runs),
         "as_undisturbed": all(run["as_undisturbed"] for run in runs),
         "runs": runs,
     }
+
+
+def main() -> None:
+    """Run and keep the result."""
+    path = RESULTS / "sigkill.json"
     RESULTS.mkdir(parents=True, exist_ok=True)
-    (RESULTS / "sigkill.json").write_text(json.dumps(result, indent=1) + "\n")
-    print(f"{result['deaths']} deaths at {result['points']} points, as undisturbed: {result['as_undisturbed']}")
+    runs = json.loads(path.read_text())["runs"] if path.exists() else []
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        points = points_of_an_undisturbed_run(folder / "points")
+        broker = Embedded(folder)
+        try:
+            training = len(points.training)
+            groups = [(points.training, training + 3, True), *((half, 2, False) for half in points.halves())]
+            for number, (group, rounds, settle) in list(enumerate(groups))[len(runs) :]:
+                runs.append(killed(folder / str(number), broker, group, rounds=rounds, settle=settle))
+                path.write_text(json.dumps(summary(runs), indent=1) + "\n")
+                print(f"{runs[-1]['deaths']} of {len(group)} deaths, as undisturbed: {runs[-1]['as_undisturbed']}")
+        finally:
+            broker.stop()
+    found = summary(runs)
+    print(f"{found['deaths']} deaths at {found['points']} points, as undisturbed: {found['as_undisturbed']}")
 
 
 if __name__ == "__main__":

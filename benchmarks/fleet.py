@@ -145,8 +145,10 @@ def whole(agents: int, rounds: int, fraction: float) -> dict[str, Any]:
             "rounds": rounds,
             "selected": len(parts),
             "accepted": len(accepted),
-            "clients_that_answered_a_round_twice": sum(
-                count > 1 for agent in told.values() for count in agent["trained"].values()
+            "updates_carried_twice": sum(
+                part.record is not None and row.bytes_up.get(part.client, 0) > 1.5 * part.record.size_bytes
+                for row in rows
+                for part in row.participants
             ),
             "updates_without_receipt": sum(
                 str(number) not in told[part.client]["receipts"] for number, part in accepted

@@ -42,14 +42,14 @@ class LightAgent:
     """A client that trains nothing.
 
     Attributes:
-        trained: Rounds it answered, with how often a model came for each.
+        trained: Rounds it answered.
         receipts: Accepted updates by round, with how often that was said.
     """
 
     def __init__(self, join: JoinFile, client: str, folder: Path, blobs: BlobStore, update: Manifest) -> None:
         self.client = client
         self.update = update
-        self.trained: Counter[int] = Counter()
+        self.trained: set[int] = set()
         self.receipts: Counter[int] = Counter()
         transport = connect(join.endpoint(), client_id=client, filters=agent_filters(join.federation, client))
         self.exchange = Exchange(
@@ -91,6 +91,8 @@ class LightAgent:
         self._unanswered = None
         if isinstance(message, Welcome):
             self.exchange.send(self.client, "status", Presence(client=self.client, state="ready", session="light"))
+        elif isinstance(message, TrainTask) and message.round in self.trained:
+            self._offer(message)
         elif isinstance(message, TrainTask):
             self._task = message
             self.exchange.pull(self.client, message.model, timeout_seconds=600, wave=message.wave)
@@ -107,19 +109,22 @@ class LightAgent:
         """Offer the canned update for the round whose model has come."""
         if self._task is None or self._task.model.blob not in self.exchange.spool:
             return
-        self.trained[self._task.round] += 1
+        self.trained.add(self._task.round)
+        self._offer(self._task)
+        self.exchange.spool.discard(self._task.model.blob)
+        self._task = None
+
+    def _offer(self, task: TrainTask) -> None:
         self._say(
             UpdateOffer(
                 client=self.client,
-                round=self._task.round,
-                base=self._task.model.blob,
+                round=task.round,
+                base=task.model.blob,
                 num_examples=10,
                 payload=self.update,
                 figures=ClientFigures(num_images=0),
             )
         )
-        self.exchange.spool.discard(self._task.model.blob)
-        self._task = None
 
     def _say(self, message: Any) -> None:
         self._unanswered, self._said_at = message, time.monotonic()
@@ -143,5 +148,5 @@ def be_agents(join_file: str, folder: str, settings: FederationFile, first: int,
         threads[-1].start()
     for thread in threads:
         thread.join()
-    said = {agent.client: {"trained": agent.trained, "receipts": agent.receipts} for agent in agents}
+    said = {agent.client: {"trained": sorted(agent.trained), "receipts": agent.receipts} for agent in agents}
     (Path(folder) / f"tally-{first}.json").write_text(json.dumps(said))

@@ -4,9 +4,9 @@ import torch
 from torch import nn
 
 from edge.precision import in_bf16, keep_small_maps_in_fp32
-from shared.backbones import Backbone, build_backbone
+from shared.backbones import Backbone, loaded_backbone
 from shared.settings import SharedSettings
-from shared.tensors import Tensors, load_shared_state, shared_state
+from shared.tensors import Tensors, shared_state
 
 
 def trainable_backbone(
@@ -24,9 +24,7 @@ def trainable_backbone(
     Raises:
         TransferError: The tensors are of another architecture.
     """
-    model = settings.model
-    module = build_backbone(model.backbone, image_size=model.image_size, channels=model.channels, seed=0)
-    load_shared_state(module, tensors)
+    module = loaded_backbone(tensors, settings.model)
     module.to(device=device, memory_format=torch.channels_last).train()  # type: ignore[call-overload]
     if not batch_statistics:
         for part in module.modules():

@@ -8,7 +8,7 @@ from torch import Tensor
 
 from edge.device_data import DeviceData
 from edge.personal import Personal
-from shared.backbones import build_backbone
+from shared.backbones import loaded_backbone
 from shared.features import extract_features
 from shared.heads import Head
 from shared.images import LabelledImages
@@ -16,14 +16,12 @@ from shared.messages import ClientFigures, Groups
 from shared.metrics import accuracy, class_groups, group_accuracy
 from shared.model import SharedModel
 from shared.settings import ModelSettings, SharedSettings
-from shared.tensors import Tensors, load_shared_state
+from shared.tensors import Tensors
 
 
 def features_of(backbone: Tensors, images: LabelledImages, model: ModelSettings, device: torch.device) -> Tensor:
     """Return pooled features (N, feature_dim), float32 on the CPU, of images under a backbone's tensors."""
-    module = build_backbone(model.backbone, image_size=model.image_size, channels=model.channels, seed=0)
-    load_shared_state(module, backbone)
-    return extract_features(module, images.images, model, device=device)
+    return extract_features(loaded_backbone(backbone, model), images.images, model, device=device)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

@@ -11,13 +11,13 @@ from msgspec import Meta, Struct
 from safetensors.torch import save
 
 from export.module import ExportedModel, check_finite, check_head
-from shared.backbones import Backbone, build_backbone
+from shared.backbones import Backbone, loaded_backbone
 from shared.blobs import write_durably
 from shared.errors import ExportError, FedlogeError
 from shared.heads import Head
 from shared.messages import RoundNumber, Sha256
 from shared.settings import GenericRule, ModelSettings, PersonalRule
-from shared.tensors import Tensors, decode, digest, load_shared_state, with_prefix, without_prefix
+from shared.tensors import Tensors, decode, digest, with_prefix, without_prefix
 
 BUNDLE_VERSION: Final = 1
 """Version of the header; a reader refuses another one."""
@@ -119,10 +119,7 @@ class Bundle:
             ExportError: The backbone is unknown, or a tensor's name or shape is not one of its.
         """
         try:
-            module = build_backbone(
-                self.model.backbone, image_size=self.model.image_size, channels=self.model.channels, seed=0
-            )
-            load_shared_state(module, self.backbone)
+            module = loaded_backbone(self.backbone, self.model)
         except FedlogeError as cause:
             raise ExportError(f"bundle does not fit backbone {self.model.backbone}: {cause.message}") from cause
         module.eval()

@@ -1,5 +1,8 @@
 """Macro-F1 and calibration error, by torchmetrics: one definition that others use too."""
 
+import importlib
+from typing import Any
+
 import torch
 from torch import Tensor
 
@@ -25,11 +28,8 @@ def macro_f1(logits: Tensor, labels: Tensor) -> float:
         SettingsError: torchmetrics is not installed.
     """
     _refuse_nothing(labels)
-    try:
-        from torchmetrics.functional.classification import multiclass_f1_score  # noqa: PLC0415 - an extra, slow to load
-    except ImportError as cause:
-        raise SettingsError("macro-F1 needs torchmetrics, which is not installed", remedy=_REMEDY) from cause
-    return float(multiclass_f1_score(logits.argmax(1), labels, num_classes=logits.shape[1], average="macro"))
+    score = _torchmetrics("macro-F1").multiclass_f1_score
+    return float(score(logits.argmax(1), labels, num_classes=logits.shape[1], average="macro"))
 
 
 def calibration_error(logits: Tensor, labels: Tensor) -> float:
@@ -48,15 +48,22 @@ def calibration_error(logits: Tensor, labels: Tensor) -> float:
         SettingsError: torchmetrics is not installed.
     """
     _refuse_nothing(labels)
-    try:
-        from torchmetrics.functional.classification import multiclass_calibration_error  # noqa: PLC0415 - as above
-    except ImportError as cause:
-        raise SettingsError(
-            "the calibration error needs torchmetrics, which is not installed", remedy=_REMEDY
-        ) from cause
+    error = _torchmetrics("the calibration error").multiclass_calibration_error
     # torchmetrics takes any values within 0..1 for probabilities, which small logits are not
     probabilities = torch.softmax(logits.to(torch.float64), dim=1)
-    return float(multiclass_calibration_error(probabilities, labels, num_classes=logits.shape[1], n_bins=BINS))
+    return float(error(probabilities, labels, num_classes=logits.shape[1], n_bins=BINS))
+
+
+def _torchmetrics(what: str) -> Any:
+    """Return the module: an extra, and slow to load.
+
+    Raises:
+        SettingsError: It is not installed.
+    """
+    try:
+        return importlib.import_module("torchmetrics.functional.classification")
+    except ImportError as cause:
+        raise SettingsError(f"{what} needs torchmetrics, which is not installed", remedy=_REMEDY) from cause
 
 
 def _refuse_nothing(labels: Tensor) -> None:
