@@ -171,6 +171,11 @@ def table(runs: list[dict[str, Any]]) -> str:
     return "\n".join(lines)
 
 
+def finished() -> list[dict[str, Any]]:
+    """Return the repetitions that were run."""
+    return [json.loads(path.read_text()) for path in sorted(RESULTS.glob("*.json"))]
+
+
 def main() -> None:
     """Run what is missing, then print the table."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -183,7 +188,7 @@ def main() -> None:
     for repetition in range(arguments.repetitions):
         if not arguments.table and not (RESULTS / f"{repetition}.json").exists():
             setting = run(arguments.data, repetition, setting)
-    runs = [json.loads(path.read_text()) for path in sorted(RESULTS.glob("*.json"))]
+    runs = finished()
     print(table(runs) if runs else "nothing measured yet")
     if len(runs) < arguments.repetitions:
         print(f"{len(runs)} of {arguments.repetitions} repetitions")
