@@ -4,7 +4,7 @@ psi and phi learn on features that do not feel them, so one training run carries
 Everything is measured on a pool of training images that no client gets (``measured_on = "validation"``): no test image
 is read. A finished run is one JSON file and is never run again.
 
-Run:  OMP_NUM_THREADS=1 python -m benchmarks.heads base lr-0.1 --data folder:DIR     (names of variants; all without any)
+Run:  OMP_NUM_THREADS=1 python -m benchmarks.heads base lr-0.1 --data folder:DIR   (variants; all without any)
       python -m benchmarks.heads --table
 """
 
