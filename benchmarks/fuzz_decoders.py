@@ -60,6 +60,7 @@ HONEST: dict[str, list[bytes]] = {
         )
     ],
     "presence": [msgspec.json.encode(Presence(client="a", state="ready", session="s"))],
+    "status": [msgspec.json.encode(CoordinatorPresence(state="up", session="s"))],
     "update": [encode_update(DELTA, codec) for codec in get_args(Codec)],
 }
 
@@ -97,9 +98,13 @@ def read_get(data: bytes) -> None:
 
 
 def read_presence(data: bytes) -> None:
-    """Read it as either side's."""
-    for kind in (Presence, CoordinatorPresence):
-        decode_message(data, kind)
+    """Read an agent's."""
+    decode_message(data, Presence)
+
+
+def read_status(data: bytes) -> None:
+    """Read the coordinator's."""
+    decode_message(data, CoordinatorPresence)
 
 
 def attack(reader: Callable[[bytes], object], honest: list[bytes], cases: int, ended: Counter[str]) -> None:
@@ -143,6 +148,7 @@ def run(cases: int) -> dict[str, Any]:
             "command": read_command,
             "offer": read_offer,
             "presence": read_presence,
+            "status": read_status,
         }
         for name in [name for name in readers if name not in found]:
             ended: Counter[str] = Counter()
