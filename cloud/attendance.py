@@ -70,8 +70,9 @@ class Attendance:
             etf = self.exchange.offer(self.etf_blob)
             self.exchange.send(client, "cmd", Welcome(settings=self.settings, etf=etf))
         elif presence.state == "ready":
+            if self._sessions.get(client) != presence.session:  # a new process has forgotten what it was asked for
+                self.exchange.returned(client)
             self._sessions[client] = presence.session
-            self.exchange.returned(client)
             self._said_at[client] = float("-inf")
             is_new = self.store.client_seen(client, online=True)
             self.progress.client_seen(client, online=True, is_new=is_new)

@@ -125,7 +125,10 @@ class Exchange:
         self._pulling.forget(blob, client)
 
     def returned(self, client: str) -> None:
-        """Ask a peer again at once: it started or connected anew, and what it had been asked for is forgotten."""
+        """Ask a peer again at once: it is a new process, which has forgotten what it had been asked for.
+
+        Not for one that only connected anew: what it sent before may still be under way through the broker.
+        """
         self._pulling.reconnected(client)
 
     def clear_spool(self) -> None:

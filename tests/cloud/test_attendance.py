@@ -80,6 +80,14 @@ def test_a_client_whose_images_do_not_fit_says_hello_and_goes_unrecorded(
     assert len(attendance) == 0
 
 
+def test_only_a_new_process_is_asked_again(attendance: Attendance, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[str] = []
+    monkeypatch.setattr(attendance.exchange, "returned", asked.append)
+    for session in ("first", "first", "second", "second"):
+        attendance.seen(presence("ready", session), "ana")
+    assert asked == ["ana", "ana"]
+
+
 def test_the_last_will_of_an_earlier_life_takes_nobody_offline(attendance: Attendance, store: SqlRoundStore) -> None:
     attendance.seen(presence("ready", "first"), "ana")
     attendance.seen(presence("ready", "second"), "ana")

@@ -129,7 +129,7 @@ class Untraceable(torch.nn.Module):
 def test_a_backbone_onnx_cannot_express_is_one_error_and_no_noise(
     bundle: Bundle, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr("export.bundle.build_backbone", lambda *_args, **_kwargs: Untraceable())
+    monkeypatch.setattr("export.bundle.loaded_backbone", lambda *_args, **_kwargs: Untraceable())
     with pytest.raises(ExportError, match="cannot be expressed in ONNX"):
         to_onnx(replace(bundle, backbone={}))
     assert capfd.readouterr() == ("", "")
