@@ -22,6 +22,7 @@ from shared.heads import Head
 from shared.methods import recipe_of
 from shared.metrics import accuracy
 from shared.model import SharedModel, initial_model, pack, unpack
+from shared.precision import in_bf16
 from shared.prediction import generic_head, personal_of
 from shared.seeds import generator
 from shared.settings import ModelSettings, ReportSettings, SharedSettings
@@ -137,7 +138,9 @@ def fast_evaluation(
     own, shards = setting.settings.model, setting.shards
     backbone = build_backbone(own.backbone, image_size=own.image_size, channels=own.channels, seed=0)
     load_shared_state(backbone, model.backbone)
-    features = extract_features(backbone, shards.test.images, own, device=CPU)
+    features = extract_features(
+        backbone, shards.test.images, own, device=CPU, bf16=in_bf16(setting.settings.training, CPU)
+    )
     labels, balanced = shards.test.labels, shards.evaluation_indices
     logits = {rule: head.logits(features) for rule, head in generic.items()}
     first = next(iter(logits.values()))

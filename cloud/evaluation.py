@@ -13,6 +13,7 @@ from shared.images import LabelledImages
 from shared.methods import recipe_of
 from shared.metrics import accuracy, class_groups, group_accuracy, per_class_accuracy
 from shared.model import SharedModel
+from shared.precision import in_bf16
 from shared.prediction import generic_head
 from shared.settings import SharedSettings
 from shared.tensors import load_shared_state
@@ -68,7 +69,13 @@ class Evaluator:
         if not rules:
             return None
         load_shared_state(self._module, model.backbone)
-        features = extract_features(self._module, self.images.images, self._settings.model, device=self._device)
+        features = extract_features(
+            self._module,
+            self.images.images,
+            self._settings.model,
+            device=self._device,
+            bf16=in_bf16(self._settings.training, self._device),
+        )
         labels = self.images.labels
         logits = {rule: generic_head(rule, etf=self._etf, psi=model.psi).logits(features) for rule in rules}
         chosen = logits[self._settings.method.generic_rule]

@@ -7,9 +7,9 @@ from torch.nn import functional
 from edge.backbone_training import trainable_backbone, trained_state
 from edge.batches import epochs_of_batches
 from edge.head_training import parameters, trainable, trained
-from edge.precision import autocast
 from shared.heads import Head
 from shared.images import LabelledImages
+from shared.precision import autocast
 from shared.seeds import derive_seed, seeded
 from shared.settings import SharedSettings
 from shared.tensors import Tensors

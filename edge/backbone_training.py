@@ -3,8 +3,9 @@
 import torch
 from torch import nn
 
-from edge.precision import in_bf16, keep_small_maps_in_fp32
+from edge.small_maps import keep_small_maps_in_fp32
 from shared.backbones import Backbone, loaded_backbone
+from shared.precision import in_bf16
 from shared.settings import SharedSettings
 from shared.tensors import Tensors, shared_state
 

@@ -15,13 +15,23 @@ from shared.images import LabelledImages
 from shared.messages import ClientFigures, Groups
 from shared.metrics import accuracy, class_groups, group_accuracy
 from shared.model import SharedModel
+from shared.precision import in_bf16
 from shared.settings import ModelSettings, SharedSettings
 from shared.tensors import Tensors
 
 
-def features_of(backbone: Tensors, images: LabelledImages, model: ModelSettings, device: torch.device) -> Tensor:
+def features_of(
+    backbone: Tensors, images: LabelledImages, model: ModelSettings, device: torch.device, *, bf16: bool = False
+) -> Tensor:
     """Return pooled features (N, feature_dim), float32 on the CPU, of images under a backbone's tensors."""
-    return extract_features(loaded_backbone(backbone, model), images.images, model, device=device)
+    return extract_features(loaded_backbone(backbone, model), images.images, model, device=device, bf16=bf16)
+
+
+def measured_features(
+    backbone: Tensors, images: LabelledImages, settings: SharedSettings, device: torch.device
+) -> Tensor:
+    """Return what ``features_of`` does, in the number format the federation trains in on this device."""
+    return features_of(backbone, images, settings.model, device, bf16=in_bf16(settings.training, device))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -41,8 +51,8 @@ def held_out_features(
     model: SharedModel, personal: Personal, data: DeviceData, settings: SharedSettings, device: torch.device
 ) -> Features:
     """Run each backbone once over a client's held-out images."""
-    shared = features_of(model.backbone, data.held_out, settings.model, device)
-    own = shared if personal.backbone is None else features_of(personal.backbone, data.held_out, settings.model, device)
+    shared = measured_features(model.backbone, data.held_out, settings, device)
+    own = shared if personal.backbone is None else measured_features(personal.backbone, data.held_out, settings, device)
     return Features(shared=shared, own=own)
 
 

@@ -8,7 +8,7 @@ from torch import Tensor
 from edge.alone import train_alone
 from edge.catch_up import catch_up
 from edge.device_data import DeviceData
-from edge.evaluate import features_of, held_out_features, measure
+from edge.evaluate import held_out_features, measure, measured_features
 from edge.personal import Personal
 from edge.starting import never_selected
 from shared.heads import Head
@@ -95,7 +95,7 @@ def _alone_logits(
     epochs = max(1, rounds_trained) * settings.training.local_epochs
     start = initial_model(settings).backbone
     backbone, head = train_alone(start, data.train, settings=settings, epochs=epochs, client=client, device=device)
-    return head.logits(features_of(backbone, data.held_out, settings.model, device))
+    return head.logits(measured_features(backbone, data.held_out, settings, device))
 
 
 def _note(settings: SharedSettings, untrained: bool, personal_round: int, final_round: int) -> str:

@@ -8,11 +8,11 @@ from torch import Tensor
 from edge.backbone_training import trainable_backbone, trained_state
 from edge.batches import epochs_of_batches
 from edge.head_training import parameters, trainable, trained
-from edge.precision import autocast
 from edge.proximal import pull_to
 from shared.heads import Head
 from shared.images import LabelledImages
 from shared.methods import LocalHeads, Phase, recipe_of
+from shared.precision import autocast
 from shared.prediction import log_prior
 from shared.seeds import derive_seed, seeded
 from shared.settings import MethodSettings, SharedSettings

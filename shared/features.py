@@ -20,7 +20,13 @@ SMALLEST_BATCH = 8
 
 
 def extract_features(
-    backbone: nn.Module, images: Tensor, model: ModelSettings, *, device: torch.device, batch_size: int | None = None
+    backbone: nn.Module,
+    images: Tensor,
+    model: ModelSettings,
+    *,
+    device: torch.device,
+    batch_size: int | None = None,
+    bf16: bool = False,
 ) -> Tensor:
     """Return pooled features in evaluation mode.
 
@@ -30,6 +36,7 @@ def extract_features(
         model: Says how images are normalised.
         device: Where the backbone runs.
         batch_size: Images per forward pass; None takes what suits the device and the size of the images.
+        bf16: Let convolutions compute in bf16, as in a training that does: 8 significant bits, for measuring only.
 
     Returns:
         (N, feature_dim), float32, on the CPU.
@@ -38,7 +45,7 @@ def extract_features(
     network = folded(backbone).to(memory_format=torch.channels_last)
     size = suitable_batch(images, device) if batch_size is None else batch_size
     parts = []
-    with torch.inference_mode():
+    with torch.inference_mode(), torch.autocast(device.type, dtype=torch.bfloat16, enabled=bf16):
         for batch in images.split(size):
             ready = normalise(batch.to(device), model.mean, model.std)
             parts.append(network(ready.contiguous(memory_format=torch.channels_last)).float().cpu())

@@ -115,7 +115,7 @@ class TrainingSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=
         weight_decay: L2 penalty on all trained tensors.
         crop_padding: Pixels of reflection padding before a random crop back to the image's size; 0 is off.
         horizontal_flip: Mirror each image with probability one half.
-        precision: "auto" is bf16 autocast on CUDA and fp32 on CPU.
+        precision: Of the backbone; "auto" is bf16 where a device has matrix units for it (CUDA, Intel AMX), else fp32.
         threads: Threads of one training process; part of what makes a run repeatable.
     """
 

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from cloud.lab.clients import LabWork
-from edge.evaluate import features_of
+from edge.evaluate import measured_features
 from edge.personal import Personal
 from edge.starting import never_selected
 from shared.heads import Head
@@ -95,8 +95,8 @@ class Fleet:
             personal[member.client] = kept
             if kept.backbone is not None:
                 images = self.test.select(member.open)
-                own[member.client] = features_of(kept.backbone, images, self.settings.model, device)
-        features = features_of(model.backbone, self.test, self.settings.model, device)
+                own[member.client] = measured_features(kept.backbone, images, self.settings, device)
+        features = measured_features(model.backbone, self.test, self.settings, device)
         return Seen(model=model, features=features, personal=personal, own=own)
 
     def generic(self, seen: Seen) -> Head:

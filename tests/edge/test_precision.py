@@ -4,7 +4,8 @@ import pytest
 import torch
 from torch import nn
 
-from edge.precision import autocast, in_bf16, keep_small_maps_in_fp32
+from edge.small_maps import keep_small_maps_in_fp32
+from shared.precision import autocast, in_bf16
 from shared.settings import TrainingSettings
 
 CPU, CUDA = torch.device("cpu"), torch.device("cuda")
