@@ -1,7 +1,7 @@
 """Five demos, seeds 0 to 4: is a personal model better than one trained alone, and than the generic one?
 
-Run:  python benchmarks/demo_seeds.py             (about two minutes a seed on two cores)
-      python benchmarks/demo_seeds.py --table
+Run:  python -m benchmarks.demo_seeds             (about two minutes a seed on two cores)
+      python -m benchmarks.demo_seeds --table
 """
 
 import argparse

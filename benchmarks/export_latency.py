@@ -1,6 +1,6 @@
 """Latency of exported models beside PyTorch, for each backbone and image size; one JSON per finished run.
 
-    python benchmarks/export_latency.py [NAME ...]
+    python -m benchmarks.export_latency [NAME ...]
 
 Batch 1 for all; batch 8 and 64, and memory, for ResNet-8. Weights are random: they do not change the time.
 Runs that stand in benchmarks/results/export_latency are skipped; delete a file to repeat its run.

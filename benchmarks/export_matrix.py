@@ -1,6 +1,6 @@
 """Every backbone, rule, mask and precision: exported, certified, loaded on the CPU; a JSON per backbone and precision.
 
-    python benchmarks/export_matrix.py [BACKBONE ...]
+    python -m benchmarks.export_matrix [BACKBONE ...]
 
 Backbones are trained for a few passes over scikit-learn's digits, so that labels mean something. For each precision
 the backbone is written once and each rule and mask as a head behind it, compared on the digits' test part. Results that

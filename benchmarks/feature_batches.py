@@ -1,6 +1,6 @@
 """Time the feature pass of evaluation: batch size, and BatchNorm folded in or not, against batches of 256 without.
 
-Run as ``OMP_NUM_THREADS=1 python benchmarks/feature_batches.py``; prints one line per variant, the smallest and the
+Run as ``OMP_NUM_THREADS=1 python -m benchmarks.feature_batches``; prints one line per variant, the smallest and the
 median processor time of rounds in which the variants take turns, so that a busy machine slows them alike.
 """
 

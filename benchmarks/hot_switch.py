@@ -2,7 +2,7 @@
 
 Twelve versions of a ResNet-8 answer one set of images, each in its own way; threads call while the current version is
 switched by the link an agent uses. Every answer's classes must be, whole, those of the version whose digest it names.
-``python benchmarks/hot_switch.py [--predictions 100000] [--switches 100]``
+``python -m benchmarks.hot_switch [--predictions 100000] [--switches 100]``
 """
 
 import argparse

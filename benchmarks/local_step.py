@@ -1,6 +1,6 @@
 """Time one local training step: number format, memory layout and optimiser, each against plain fp32.
 
-Run as ``OMP_NUM_THREADS=1 python benchmarks/local_step.py``; prints one line per variant, median of rounds in which the
+Run as ``OMP_NUM_THREADS=1 python -m benchmarks.local_step``; prints one line per variant, median of rounds in which the
 variants take turns, so that a busy machine slows them alike.
 """
 
@@ -14,9 +14,10 @@ import torch
 from torch import Tensor
 
 from edge.head_training import parameters, trainable
-from edge.trainer import local_loss
 from shared.backbones import build_backbone
 from shared.heads import Head
+from shared.methods.fedloge import local_loss
+from shared.methods.recipe import LocalHeads
 
 CLASSES = 10
 ROUNDS = 7
@@ -34,6 +35,7 @@ def make_step(
     frozen, psi, phi = (Head(weight=torch.randn(size, generator=draws) / 4) for _ in range(3))
     frozen = Head(weight=frozen.weight.to(device))
     psi, phi = trainable(psi, device), trainable(phi, device)
+    heads = LocalHeads(named={"etf": frozen, "psi": psi, "phi": phi}, log_prior=None)
     images = torch.randn(batch, 3, image_size, image_size, generator=draws).to(device).contiguous(memory_format=layout)
     labels = torch.randint(CLASSES, (batch,), generator=draws).to(device)
     leaves = [*backbone.parameters(), *parameters(psi), *parameters(phi)]
@@ -43,7 +45,7 @@ def make_step(
         with torch.autocast(device.type, dtype=torch.bfloat16, enabled=bf16):
             features: Tensor = backbone(images)
         optimizer.zero_grad()
-        local_loss(features.float(), labels, frozen=frozen, psi=psi, phi=phi).backward()
+        local_loss(features.float(), labels, heads).backward()
         optimizer.step()
 
     return step

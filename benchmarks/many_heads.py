@@ -1,7 +1,7 @@
 """What a Predictor with many clients costs, beside as many independent sessions.
 
 Each way runs in a process of its own, three times in turn: resident memory grown, seconds to open all, and milliseconds
-for one image. ``python benchmarks/many_heads.py [--clients 100] [--backbone resnet18] [--size 32] [--classes 100]``
+for one image. ``python -m benchmarks.many_heads [--clients 100] [--backbone resnet18] [--size 32] [--classes 100]``
 """
 
 import argparse

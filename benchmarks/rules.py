@@ -3,8 +3,8 @@
 Every run is one of the lab's, measured on a pool of training images that no client gets; a finished one is kept and
 never run again.
 
-Run:  OMP_NUM_THREADS=1 python benchmarks/rules.py --workers 2
-      python benchmarks/rules.py --table      (prints what is there, and what is missing)
+Run:  OMP_NUM_THREADS=1 python -m benchmarks.rules --workers 2
+      python -m benchmarks.rules --table      (prints what is there, and what is missing)
 """
 
 import argparse

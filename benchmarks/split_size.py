@@ -1,6 +1,6 @@
 """Bytes of 1,000 personal models of one ResNet-18 federation as a split export; one JSON when it is done.
 
-    python benchmarks/split_size.py [CLIENTS]
+    python -m benchmarks.split_size [CLIENTS]
 
 Every head is written, certified behind the backbone on eight seeded random images, and counted. Weights are random.
 """
@@ -14,8 +14,8 @@ from dataclasses import replace
 from pathlib import Path
 
 import torch
-from export_latency import model
 
+from benchmarks.export_latency import model
 from export.bundle import Bundle
 from export.graph import to_onnx
 from export.layout import HEADS

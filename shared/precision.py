@@ -14,7 +14,7 @@ def in_bf16(training: TrainingSettings, device: torch.device) -> bool:
     """Tell whether a backbone computes in bf16.
 
     "auto" is bf16 on CUDA, whose tensor cores it feeds, and on a processor with matrix units for it (Intel AMX), where
-    a step of ResNet-8 at 32 pixels takes 0.54 of fp32's time (``benchmarks/local_step.py``). It is fp32 on any other
+    a step of ResNet-8 at 32 pixels takes 0.61 of fp32's time (``benchmarks/local_step.py``). It is fp32 on any other
     processor: some emulate bf16, and are slower for it.
     """
     return training.precision == "bf16" or (training.precision == "auto" and feeds_matrix_units(device))
@@ -24,5 +24,5 @@ def feeds_matrix_units(device: torch.device) -> bool:
     """Tell whether a device multiplies matrices of bf16 in hardware; what torch cannot tell (before 2.11) is no."""
     if device.type == "cuda":
         return True
-    capabilities = getattr(torch.cpu, "get_capabilities", dict)()
+    capabilities: dict[str, object] = getattr(torch.cpu, "get_capabilities", dict)()
     return device.type == "cpu" and bool(capabilities.get("amx_bf16"))

@@ -32,7 +32,7 @@ def setting() -> Calibration:
         class_names=NAMES,
         seed=2,
         model=ModelSettings(image_size=8),
-        training=TrainingSettings(batch_size=8, local_epochs=1, crop_padding=2),
+        training=TrainingSettings(batch_size=8, local_epochs=1, crop_padding=2, precision="fp32"),
         report=ReportSettings(received=False),
     )
     model, etf = initial_model(settings), frame(settings)

@@ -12,11 +12,31 @@ CPU, CUDA = torch.device("cpu"), torch.device("cuda")
 AUTO, FP32, BF16 = (TrainingSettings(precision=name) for name in ("auto", "fp32", "bf16"))
 
 
+def processor(monkeypatch: pytest.MonkeyPatch, **capabilities: bool) -> None:
+    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: capabilities, raising=False)
+
+
 @pytest.mark.parametrize(("training", "expected"), [(AUTO, False), (FP32, False), (BF16, True)])
-def test_the_cpu_computes_in_fp32_unless_bf16_is_asked_for(training: TrainingSettings, expected: bool) -> None:
+def test_a_plain_processor_computes_in_fp32_unless_bf16_is_asked_for(
+    training: TrainingSettings, expected: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    processor(monkeypatch, avx2=True, avx512_bf16=True)
     with autocast(training, CPU):
         product = torch.ones(2, 2) @ torch.ones(2, 2)
     assert product.dtype == (torch.bfloat16 if expected else torch.float32)
+
+
+@pytest.mark.parametrize(("training", "expected"), [(AUTO, True), (FP32, False), (BF16, True)])
+def test_a_processor_with_matrix_units_computes_in_bf16_unless_fp32_is_asked_for(
+    training: TrainingSettings, expected: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    processor(monkeypatch, amx_bf16=True, amx_tile=True)
+    assert in_bf16(training, CPU) is expected
+
+
+def test_a_torch_that_cannot_tell_computes_in_fp32(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delattr(torch.cpu, "get_capabilities", raising=False)
+    assert not in_bf16(AUTO, CPU)
 
 
 def test_cuda_computes_in_bf16_unless_fp32_is_asked_for() -> None:

@@ -40,3 +40,12 @@ def test_a_head_can_be_trained_on_them() -> None:
 def test_no_images_give_no_rows_of_the_right_width() -> None:
     backbone = build_backbone("resnet8", image_size=8, channels=3, seed=0)
     assert extract_features(backbone, IMAGES[:0], MODEL, device=CPU).shape == (0, 64)
+
+
+def test_bf16_features_are_near_those_of_fp32_and_still_float32() -> None:
+    backbone = build_backbone("resnet8", image_size=8, channels=3, seed=0)
+    exact = extract_features(backbone, IMAGES, MODEL, device=CPU)
+    near = extract_features(backbone, IMAGES, MODEL, device=CPU, bf16=True)
+    assert near.dtype == torch.float32
+    assert not torch.equal(near, exact)
+    assert torch.allclose(near, exact, atol=0.05 * float(exact.abs().max()))  # 8 significant bits, a few layers
