@@ -142,16 +142,14 @@ class Collecting:
     def _answer_known(self, client: str, offer: UpdateOffer) -> bool:
         """Repeat the receipt of an update whose fate is settled, in this round or an earlier one."""
         if offer.round == self.plan.round_number and client in self._waiting:
-            return False  # as nearly always; with 1,000 participants reading the round for each took all the time
-        row = self.store.round(offer.round)
-        if row is None or offer.client != client:
+            return False  # as nearly always, and known without the store
+        known = self.store.participant(offer.round, client) if offer.client == client else None
+        if known is None or known[1].state == "waiting":
             return False
-        part = next((part for part in row.participants if part.client == client), None)
-        if part is None or part.state == "waiting":
-            return False
+        state, part = known
         if part.state == "accepted" and part.record is not None and part.record.blob == offer.payload.blob:
             self._receipt(client, offer, accepted=True)
-        elif row.state == "committed":
+        elif state == "committed":
             late = UpdateRecord(client=client, state="late", reason="late: the round was closed", num_examples=0)
             self.store.record_update(offer.round, late)
             self._receipt(client, offer, accepted=False, reason=late.reason)

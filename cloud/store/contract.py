@@ -10,6 +10,7 @@ from shared.messages import ClientFigures
 
 UpdateState = Literal["accepted", "rejected", "failed", "late"]
 ParticipantState = Literal["waiting", "accepted", "rejected", "failed", "missing"]
+RoundState = Literal["open", "committed"]
 Stage = Literal["told", "offered"]
 """How far a participant came before its fate was settled: told to train, or its update offered and being pulled."""
 
@@ -99,7 +100,7 @@ class RoundRow:
     """A round as it stands in the database; its bytes are those recorded so far, also while it is open."""
 
     plan: RoundPlan
-    state: Literal["open", "committed"]
+    state: RoundState
     participants: tuple[Participant, ...]
     result: RoundResult | None
     opened_at: str
@@ -253,6 +254,10 @@ class RoundStore(ModelRegistry, Protocol):
 
     def round(self, round_number: int) -> RoundRow | None:
         """Return one round from 1 on, or None."""
+        ...
+
+    def participant(self, round_number: int, client: str) -> tuple[RoundState, Participant] | None:
+        """Return a round's state and one client's part in it, at a cost that does not grow with the round; or None."""
         ...
 
     def record_report(self, report: ReportRow) -> None:

@@ -13,6 +13,7 @@ from cloud.store.contract import (
     ParticipantState,
     RoundResult,
     RoundRow,
+    RoundState,
     Stage,
     UpdateRecord,
     UpdateState,
@@ -54,6 +55,15 @@ def read_rounds(session: Session, only: int | None = None) -> list[RoundRow]:
         )
         for row in rounds
     ]
+
+
+def participant(session: Session, round_number: int, client: str) -> tuple[RoundState, Participant] | None:
+    """Return a round's state and one client's part in it, or None."""
+    row = session.get(Round, round_number)
+    part = session.get(Participation, (round_number, client))
+    if row is None or part is None:
+        return None
+    return ("open" if row.state == "open" else "committed"), _participant(part)
 
 
 def open_round(session: Session) -> RoundRow | None:

@@ -13,9 +13,11 @@ from cloud.store.contract import (
     ClientRow,
     FederationRow,
     FederationState,
+    Participant,
     ReportRow,
     RoundResult,
     RoundRow,
+    RoundState,
     Stage,
     UpdateRecord,
     UpdateState,
@@ -180,6 +182,11 @@ class SqlRoundStore:
         with self._reading() as session:
             found = history.read_rounds(session, round_number) if round_number >= 1 else []
             return found[0] if found else None
+
+    def participant(self, round_number: int, client: str) -> tuple[RoundState, Participant] | None:
+        """Return a round's state and one client's part in it, or None."""
+        with self._reading() as session:
+            return history.participant(session, round_number, client)
 
     def record_report(self, report: ReportRow) -> None:
         """Record a client's final report; a newer one replaces it."""
