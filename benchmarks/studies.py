@@ -18,8 +18,10 @@ from pathlib import Path
 import msgspec
 
 from benchmarks import speed
-from cloud.lab.compare import compare
+from cloud.lab.compare import compare, method_names
 from cloud.lab.comparison import Comparison
+from cloud.lab.search import markdown as search_table
+from cloud.lab.search import search, steps_of
 from cloud.lab.setting import LabSetting
 from cloud.lab.tables import markdown
 from cloud.result import Result
@@ -28,6 +30,8 @@ from shared.errors import FedlogeError
 RESULTS = Path(__file__).parent / "results"
 IMAGES = "folder:cifar10-images"
 """A run is named by the folder's name and not by where it lies."""
+STEPS = steps_of("0.03:0.5,0.03:0.9")
+"""Every method trains with the rate and momentum that served it best on validation images of the main setting."""
 RIVALS = "fedloge,fedavg-heads,fedavg-heads-prior,fedrod"
 """Of the side tables: the default, the method it is held to, and two that were strong in single runs."""
 
@@ -75,6 +79,15 @@ def found(name: str, *, data: str = "", workers: int = 1, only_table: bool) -> C
     """Return a study's runs, after making what is missing unless only the table is wanted."""
     study = STUDIES[name]
     setting = msgspec.structs.replace(study.setting, data=data or study.setting.data)
+    searched = search(
+        msgspec.structs.replace(MAIN, data=data or MAIN.data),
+        method_names(study.methods),
+        STEPS,
+        RESULTS / "main",
+        workers=workers,
+        dask="",
+        only_table=only_table or study.setting.data != MAIN.data,
+    )
     return compare(
         setting,
         methods=study.methods,
@@ -83,6 +96,7 @@ def found(name: str, *, data: str = "", workers: int = 1, only_table: bool) -> C
         workers=workers,
         dask="",
         only_table=only_table,
+        searched=searched,
     )
 
 
@@ -114,6 +128,8 @@ def report() -> str:
         parts.append(f"### {study.title}\n\n{markdown(comparison.summaries)}")
         if comparison.missing:
             parts.append(f"{len(comparison.missing)} runs are missing.")
+        if name == "main":
+            parts.append(f"### Rate and momentum, on validation images\n\n{search_table(comparison.searched)}")
         if name == "main" and comparison.runs["fedloge"]:
             parts.append(f"### Rules, the default's runs\n\n{rules_table(comparison.runs['fedloge'])}")
     runs = speed.finished()

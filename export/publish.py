@@ -1,34 +1,23 @@
 """Export one bundle: build the graph, load it, compare it with PyTorch, and only then call it exported."""
 
-import contextlib
-import hashlib
 from pathlib import Path
 from typing import Final, get_args
 
-import onnx
 import torch
 
-from export.bundle import Bundle, backbone_digest, encode_bundle, head_digest
-from export.graph import DEFAULT, Part, to_onnx
-from export.options import OPSET, TOLERANCES, GraphOptions
-from export.parity import Origin, Proof, prove
-from export.precision import CALIBRATION_IMAGES, METHOD
+from export.bundle import Bundle
+from export.certify import certify
+from export.graph import DEFAULT, to_onnx
+from export.options import TOLERANCES, GraphOptions
+from export.parity import Origin, prove
 from export.record import (
     MAX_ACCURACY_IMAGES,
     MAX_PARITY_IMAGES,
-    RECORD_VERSION,
-    Calibration,
     ExportRecord,
     Images,
-    OtherFile,
-    Source,
-    encode_record,
-    record_path,
 )
 from export.running import open_proving
-from export.runtime import load_runtime
-from shared.blobs import adopt_durably, write_durably
-from shared.errors import ArtifactError, ExportError
+from shared.errors import ExportError
 from shared.images import LabelledImages
 from shared.metrics import Group
 from shared.seeds import generator
@@ -74,34 +63,17 @@ def export_model(
     check_labelled(options, described)
     payload = to_onnx(bundle, options, calibration=calibration)
     proof = prove(bundle, open_proving(payload), used, origin=described.origin, options=options, groups=class_groups)
-    record = make_record(
+    return certify(
+        path,
         bundle,
         payload,
         part="single",
         images=described,
-        proof=accepted(proof, path, options),
+        proof=proof,
         source=source,
         options=options,
         calibration=calibration,
         class_groups=class_groups,
-    )
-    write_both(path, payload, record)
-    return record
-
-
-def accepted(proof: Proof, path: Path, options: GraphOptions) -> Proof:
-    """Return a proof that passed.
-
-    Raises:
-        ExportError: It did not.
-    """
-    if proof.passed:
-        return proof
-    raise ExportError(
-        f"{path.name} was not exported: ONNX Runtime does not compute what PyTorch computes: {proof.summary()}",
-        remedy="report it with the bundle; an older file, if there is one, is unchanged"
-        if options.precision == "fp32"
-        else "choose a higher precision, or calibrate on more images; an older file, if there is one, is unchanged",
     )
 
 
@@ -116,81 +88,6 @@ def check_labelled(options: GraphOptions, images: Images) -> None:
             f"{options.precision} is judged by its accuracy, and random images have no labels",
             remedy="name labelled images, with --data on the command line",
         )
-
-
-def make_record(
-    bundle: Bundle,
-    payload: bytes,
-    *,
-    part: Part,
-    images: Images,
-    proof: Proof,
-    source: Path | None,
-    options: GraphOptions = DEFAULT,
-    others: tuple[OtherFile, ...] = (),
-    calibration: LabelledImages | None = None,
-    class_groups: tuple[Group, ...] | None = None,
-    digest: str | None = None,
-) -> ExportRecord:
-    """Return the record of an exported file's bytes; ``digest`` is the backbone's, where it is known."""
-    origin = bundle.provenance
-    alone = part == "backbone"
-    used = calibration if options.precision == "int8" and part != "head" else None
-    return ExportRecord(
-        schema_version=RECORD_VERSION,
-        sha256=hashlib.sha256(payload).hexdigest(),
-        size_bytes=len(payload),
-        part=part,
-        others=others,
-        kind=None if alone else bundle.kind,
-        rule=None if alone else bundle.rule,
-        federation=origin.federation,
-        round=origin.round,
-        client=origin.client,
-        source=Source(
-            bundle=None if source is None else source.name,
-            bundle_sha256=None if part == "head" else hashlib.sha256(encode_bundle(bundle)).hexdigest(),
-            shared_digest=origin.shared_digest,
-            etf_digest=origin.etf_digest,
-            head_digest=None if alone else head_digest(bundle.head),
-            backbone_digest=digest or backbone_digest(bundle),
-        ),
-        options=options,
-        images=images,
-        parity=proof.parity,
-        accuracy=proof.accuracy,
-        tolerance=TOLERANCES[options.precision],
-        class_groups=class_groups,
-        calibration=None if used is None else Calibration(num_images=min(len(used), CALIBRATION_IMAGES), method=METHOD),
-        opset=OPSET,
-        versions={
-            "torch": str(torch.__version__),
-            "onnx": str(onnx.__version__),
-            "onnxruntime": str(load_runtime().__version__),
-        },
-    )
-
-
-def write_both(path: Path, payload: bytes, record: ExportRecord) -> None:
-    """Write file and record; a full disk is noticed before either takes its place.
-
-    A kill between the two renames leaves the new file beside the old record: ``verify`` says so, exporting again
-    mends it.
-
-    Raises:
-        ArtifactError: A file cannot be written; what stood there before still stands.
-    """
-    beside = record_path(path)
-    staged = beside.with_name(f".{beside.name}.staged")
-    try:
-        write_durably(staged, encode_record(record))
-        write_durably(path, payload)
-        adopt_durably(staged, beside)
-    except OSError as cause:
-        raise ArtifactError(f"cannot write {beside}: {cause.strerror or cause}") from cause
-    finally:
-        with contextlib.suppress(OSError):  # gone after the rename, or never there
-            staged.unlink()
 
 
 def random_images(

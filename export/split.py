@@ -4,7 +4,6 @@ A new head is one small file: the backbone is neither written nor compared again
 device by this; the folder is for a gateway that serves several clients, and for experiments.
 """
 
-import hashlib
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -12,17 +11,17 @@ from typing import Any, TypeAlias
 import onnx
 
 from export.bundle import Bundle, backbone_digest
+from export.certify import certify, other_file
 from export.external import move_out
 from export.graph import DEFAULT, backbone_to_onnx, complete_to_onnx, head_to_onnx
 from export.layout import BACKBONE, WEIGHTS, complete_path, head_path, owner_of
 from export.loading import Loaded, load
 from export.options import GraphOptions
 from export.parity import Origin, Proof, check_images, judge, judged, prove, torch_features
-from export.publish import accepted, at_most, check_labelled, describe_images, make_record, most_images, write_both
-from export.record import ExportRecord, OtherFile, record_path
+from export.publish import at_most, check_labelled, describe_images, most_images
+from export.record import ExportRecord, record_path
 from export.running import features_of, head_logits, open_proving
 from export.views import views
-from shared.blobs import write_durably
 from shared.errors import ExportError
 from shared.images import LabelledImages
 from shared.metrics import Group
@@ -63,20 +62,17 @@ def write_backbone(
     session = open_proving(payload, external={WEIGHTS: weights})
     proof = prove_backbone(bundle, session, used, origin=described.origin, options=options)
     path = folder / BACKBONE
-    record = make_record(
+    return certify(
+        path,
         bundle,
         payload,
         part="backbone",
         images=described,
-        proof=accepted(proof, path, options),
-        source=None,
+        proof=proof,
         options=options,
-        others=(_other(WEIGHTS, weights),),
+        beside={WEIGHTS: weights},
         calibration=calibration,
     )
-    write_durably(folder / WEIGHTS, weights)
-    write_both(path, payload, record)
-    return record
 
 
 def write_heads(
@@ -162,20 +158,18 @@ def _write_head(
         groups=class_groups,
         session=behind.session,
     )
-    record = make_record(
+    return certify(
+        path,
         bundle,
         payload,
         part="head",
         images=described,
-        proof=accepted(proof, path, options),
-        source=None,
+        proof=proof,
         options=options,
-        others=(_other(BACKBONE, behind.backbone.payload), *behind.backbone.record.others),
+        others=(other_file(BACKBONE, behind.backbone.payload), *behind.backbone.record.others),
         class_groups=class_groups,
         digest=behind.digest,
     )
-    write_both(path, payload, record)
-    return record
 
 
 def write_complete(
@@ -197,19 +191,17 @@ def write_complete(
     session = open_proving(payload, external=backbone.others)
     proof = prove(bundle, session, used, origin=described.origin, options=options, groups=class_groups)
     path = complete_path(folder, owner_of(bundle))
-    record = make_record(
+    return certify(
+        path,
         bundle,
         payload,
         part="complete",
         images=described,
-        proof=accepted(proof, path, options),
-        source=None,
+        proof=proof,
         options=options,
         others=backbone.record.others,
         class_groups=class_groups,
     )
-    write_both(path, payload, record)
-    return record
 
 
 def prove_backbone(
@@ -250,7 +242,3 @@ def check_same_backbone(backbone: Loaded, bundle: Bundle) -> None:
             f"{owner_of(bundle)} has a backbone of its own ({own[:12]}), {backbone.path} holds {theirs[:12]}",
             remedy="write its backbone into a folder of its own, or export it as a single file",
         )
-
-
-def _other(name: str, payload: bytes) -> OtherFile:
-    return OtherFile(name=name, sha256=hashlib.sha256(payload).hexdigest(), size_bytes=len(payload))

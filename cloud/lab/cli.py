@@ -65,6 +65,12 @@ def compare(
     dask: Annotated[
         str, typer.Option(metavar="HOST:PORT", help="Scheduler of a Dask cluster whose workers make the runs instead.")
     ] = "",
+    search: Annotated[
+        str,
+        typer.Option(
+            metavar="RATE:MOMENTUM,...", help="Choose SGD's step for each method among these first, on validation."
+        ),
+    ] = "",
     table: Annotated[
         bool, typer.Option("--table", metavar="", help="Only print what is there, and what is missing.")
     ] = False,
@@ -75,16 +81,33 @@ def compare(
 ) -> None:
     """Compare methods over seeds: the same images, partition, start, participants and optimiser for all.
 
+    With --search, each method gets the step it does best with on training images that nobody gets.
+
     Example:
         fedloge lab compare --methods fedloge,fedavg-heads --seeds 2
         fedloge lab compare --methods all --seeds 3 --workers 2 --out runs/digits
         fedloge lab compare --methods all --seeds 3 --table --out runs/digits
+        fedloge lab compare --search 0.03:0.5,0.03:0.9 --out runs/fair
     """
     from cloud.lab.compare import compare as compare_all  # noqa: PLC0415 - help must not wait for torch
+    from cloud.lab.compare import method_names  # noqa: PLC0415
+    from cloud.lab.search import search as search_steps  # noqa: PLC0415
+    from cloud.lab.search import steps_of  # noqa: PLC0415
     from cloud.lab.tables import compare_table  # noqa: PLC0415
 
+    searched = None
+    if steps := steps_of(search):
+        names = method_names(methods)
+        searched = search_steps(setting, names, steps, out, workers=workers, dask=dask, only_table=table)
     found = compare_all(
-        setting, methods=methods, seeds=range(seeds), out=out, workers=workers, dask=dask, only_table=table
+        setting,
+        methods=methods,
+        seeds=range(seeds),
+        out=out,
+        workers=workers,
+        dask=dask,
+        only_table=table,
+        searched=searched,
     )
     emit(found.plain(), as_json=as_json, text=compare_table(found.summaries))
     if not as_json and out.is_dir():

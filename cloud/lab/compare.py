@@ -6,6 +6,8 @@ from pathlib import Path
 from cloud.lab.cells import finished
 from cloud.lab.comparison import Comparison
 from cloud.lab.report import render_comparison
+from cloud.lab.search import Searched, own_steps
+from cloud.lab.search import markdown as search_markdown
 from cloud.lab.setting import LabSetting
 from cloud.lab.summary import grid, summarise
 from cloud.lab.sweep import sweep
@@ -28,20 +30,33 @@ def compare(
     workers: int,
     dask: str,
     only_table: bool,
+    searched: Sequence[Searched] | None = None,
 ) -> Comparison:
     """Make what is missing unless only the table is wanted; write report and tables beside the runs.
+
+    Args:
+        base: What all runs share.
+        methods: As on the command line.
+        seeds: Of the table.
+        out: Folder of the results.
+        workers: Processes at a time.
+        dask: Address of a scheduler, or empty.
+        only_table: Make no run.
+        searched: What a search found for these methods, each of which trains with its own step then; a method whose
+            search is not finished has no runs yet. None trains all with the setting's.
 
     Raises:
         SettingsError: A method is unknown.
         DataError: The images cannot be read.
     """
-    cells = grid(base, method_names(methods), seeds)
+    names = method_names(methods)
+    bases = dict.fromkeys(names, base) if searched is None else own_steps(base, names, searched)
+    cells = grid(bases, seeds)
     if not only_table:
         sweep([cell for by_seed in cells.values() for cell in by_seed.values()], out, workers=workers, dask=dask)
-    runs: dict[str, dict[int, Result]] = {}
-    missing = []
+    runs: dict[str, dict[int, Result]] = {name: {} for name in names}
+    missing = [key for one in searched or () for key in one.missing]
     for method, by_seed in cells.items():
-        runs[method] = {}
         for seed, setting in by_seed.items():
             result = finished(out, setting)
             if result is None:
@@ -49,9 +64,13 @@ def compare(
             else:
                 runs[method][seed] = result
     summaries = summarise(runs, seeds)
-    comparison = Comparison(base=base, runs=runs, summaries=summaries, missing=tuple(missing))
+    comparison = Comparison(
+        base=base, runs=runs, summaries=summaries, missing=tuple(missing), searched=tuple(searched or ())
+    )
     if out.is_dir():
         write_durably(out / "table.md", (markdown(summaries) + "\n").encode())
+        if searched:
+            write_durably(out / "search.md", (search_markdown(searched) + "\n").encode())
         write_durably(out / "runs.csv", runs_csv([r for by_seed in runs.values() for r in by_seed.values()]).encode())
         write_durably(out / "report.html", render_comparison(comparison).encode())
     return comparison

@@ -6,6 +6,7 @@ from typing import Any
 
 import msgspec
 
+from cloud.lab.search import Searched
 from cloud.lab.setting import LabSetting
 from cloud.lab.summary import MethodSummary
 from cloud.result import Result
@@ -20,12 +21,14 @@ class Comparison:
         runs: Results by method and seed.
         summaries: One per method, in order.
         missing: Keys of runs that are not there.
+        searched: What a search for SGD's step found for each method; empty where all have the setting's.
     """
 
     base: LabSetting
     runs: Mapping[str, Mapping[int, Result]]
     summaries: tuple[MethodSummary, ...]
     missing: tuple[str, ...]
+    searched: tuple[Searched, ...] = ()
 
     def plain(self) -> dict[str, Any]:
         """Return rows, summaries and what is missing, made of JSON's types."""
@@ -44,4 +47,17 @@ class Comparison:
             ],
             "summary": [msgspec.to_builtins(summary) for summary in self.summaries],
             "missing": list(self.missing),
+            "search": [
+                {
+                    "method": one.method,
+                    "chosen": msgspec.to_builtins(one.chosen),
+                    "tried": [
+                        {"gm": msgspec.to_builtins(result.gm), "pm": msgspec.to_builtins(result.pm)}
+                        | msgspec.to_builtins(step)
+                        for step, result in one.tried.items()
+                        if result is not None
+                    ],
+                }
+                for one in self.searched
+            ],
         }

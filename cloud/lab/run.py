@@ -18,7 +18,9 @@ from cloud.lab.setting import LabSetting, client_names, federation_of
 from cloud.result import ClassAccuracy, ClientResult, GenericResult, Result, RoundFigures, mean, summarise_clients
 from shared.data import Splits
 from shared.metrics import class_groups, per_class_accuracy
+from shared.precision import in_bf16
 from shared.protocol import NEW_CLASS_SHARE, Protocol
+from shared.settings import TrainingSettings
 from shared.shards import Shards, deal
 
 
@@ -117,6 +119,7 @@ def _generic(trained: Trained) -> GenericResult:
 def _config(setting: LabSetting) -> dict[str, Any]:
     return {
         **msgspec.to_builtins(setting),
+        "precision": "bf16" if in_bf16(TrainingSettings(), torch.device("cpu")) else "fp32",
         "threads": torch.get_num_threads(),
         "torch": str(torch.__version__),
         "python": sys.version.split()[0],

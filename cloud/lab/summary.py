@@ -113,8 +113,9 @@ def mean_curve(by_seed: Mapping[int, Result], figure: str) -> list[tuple[int, fl
     return [(number, statistics.fmean(values)) for number, values in sorted(rounds.items())]
 
 
-def grid(base: LabSetting, methods: Sequence[str], seeds: Sequence[int]) -> dict[str, dict[int, LabSetting]]:
-    """Return the settings of every cell of a table."""
+def grid(bases: Mapping[str, LabSetting], seeds: Sequence[int]) -> dict[str, dict[int, LabSetting]]:
+    """Return the settings of every cell of a table, from each method's own."""
     return {
-        method: {seed: msgspec.structs.replace(base, method=method, seed=seed) for seed in seeds} for method in methods
+        method: {seed: msgspec.structs.replace(base, method=method, seed=seed) for seed in seeds}
+        for method, base in bases.items()
     }

@@ -95,8 +95,14 @@ def _settings(comparison: Comparison, methods: Sequence[Compared]) -> dict[str, 
     told: dict[str, object] = msgspec.to_builtins(comparison.base)
     for name in ("method", "seed"):
         told.pop(name, None)
+    if comparison.searched:
+        del told["learning_rate"], told["momentum"]
+        told["SGD's step, searched on validation images"] = ", ".join(
+            f"{one.method}: {'not known yet' if (step := one.chosen) is None else step.words()}"
+            for one in comparison.searched
+        )
     runs = [run for method in methods for run in method.runs.values()]
-    for name in ("threads", "torch", "python", "cores"):
+    for name in ("precision", "threads", "torch", "python", "cores"):
         values = sorted({str(run.config[name]) for run in runs if name in run.config})
         if values:
             told[name] = ", ".join(values)

@@ -104,6 +104,6 @@ def comparison(
         name: {seed: lab_result(name, seed=seed, shift=shift, base=shared) for seed, shift in own.items()}
         for name, own in wanted.items()
     }
-    cells = grid(shared, list(runs), range(seeds))
+    cells = grid(dict.fromkeys(runs, shared), range(seeds))
     missing = [cell.key() for name, own in cells.items() for seed, cell in own.items() if seed not in runs[name]]
     return Comparison(base=shared, runs=runs, summaries=summarise(runs, range(seeds)), missing=tuple(missing))

@@ -99,7 +99,7 @@ def test_a_learning_curve_is_the_mean_over_the_seeds_that_have_the_round() -> No
 
 def test_a_grid_differs_in_method_and_seed_alone() -> None:
     base = LabSetting(rounds=3)
-    cells = grid(base, ["fedloge", "ditto"], range(2))
+    cells = grid(dict.fromkeys(["fedloge", "ditto"], base), range(2))
     assert [(m, s, c.method, c.seed, c.rounds) for m, by_seed in cells.items() for s, c in by_seed.items()] == [
         (method, seed, method, seed, 3) for method in ("fedloge", "ditto") for seed in (0, 1)
     ]
