@@ -286,7 +286,7 @@ class Coordinator:
 
     def _register(self, client: str, report: ModelReport) -> None:
         """Record which model serves on a device that takes part; a stranger's word is not taken."""
-        if report.client == client and client in {row.client for row in self.store.clients()}:
+        if report.client == client and self.store.knows(client):
             self.store.record_model(client, report.current)
 
     def _announce_presence(self) -> None:

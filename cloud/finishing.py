@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Callable, Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from msgspec import Struct
 
@@ -14,7 +14,7 @@ from shared.messages import Failure, FinalReport, FinishTask, Goodbye, Manifest,
 log = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True)
 class Finishing:
     """Waits for the reports of all known clients.
 
@@ -31,11 +31,18 @@ class Finishing:
     store: RoundStore
     exchange: Exchange
     time_left: Callable[[], float]
+    _heard: set[str] = field(init=False)
+    _expected: int = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Ask the store once who was heard: a restart goes on where the end was."""
+        self._expected = len(self.store.clients())
+        self._heard = {report.client for report in self.store.reports() if report.round_number == self.round_number}
+        self._heard |= {failure.client for failure in self.failed()}
 
     def missing(self) -> list[str]:
         """Return the clients that have neither reported on the final model nor said that they cannot, sorted."""
-        failed = {failure.client for failure in self.failed()}
-        return [client for client in self._unreported() if client not in failed]
+        return [row.client for row in self.store.clients() if row.client not in self._heard]
 
     def failed(self) -> list[FailureRow]:
         """Return the clients that could not make their personal model, sorted by client."""
@@ -49,13 +56,9 @@ class Finishing:
             *([f"no new model on {', '.join(failed)}"] if failed else []),
         ]
 
-    def _unreported(self) -> list[str]:
-        reported = {report.client for report in self.store.reports() if report.round_number == self.round_number}
-        return [row.client for row in self.store.clients() if row.client not in reported]
-
     def task_for(self, client: str) -> Struct | None:
         """Return the final task, or a goodbye for a client that was heard."""
-        if client not in self.missing():
+        if client in self._heard:
             return Goodbye(reason="the federation is complete")
         left = max(0.0, self.time_left())
         return FinishTask(round=self.round_number, model=self.model, deadline_seconds=left)
@@ -65,7 +68,7 @@ class Finishing:
 
     def answer(self, client: str, message: UpdateOffer | FinalReport | Failure) -> None:
         """Record a report or a failure, then let the client go; an update is answered with the final task."""
-        if client not in {row.client for row in self.store.clients()}:
+        if not self.store.knows(client):
             return  # it never said hello; it will be told what to do once it has
         if isinstance(message, UpdateOffer) or message.client != client or message.round != self.round_number:
             task = self.task_for(client)
@@ -79,6 +82,7 @@ class Finishing:
             self.store.record_failure(FailureRow(client=client, round_number=message.round, reason=message.reason))
         else:
             self._record(message)
+        self._heard.add(client)
         self.exchange.send(client, "cmd", Goodbye(reason="the federation is complete"))
 
     def _record(self, report: FinalReport) -> None:
@@ -96,5 +100,5 @@ class Finishing:
         """Ignore blobs: nothing is pulled in this phase."""
 
     def done(self) -> bool:
-        """Tell whether every known client was heard."""
-        return not self.missing()
+        """Tell whether every known client was heard; the store is asked only when there may be nobody left."""
+        return len(self._heard) >= self._expected and not self.missing()

@@ -57,12 +57,18 @@ def read(session: Session) -> list[ClientRow]:
     return sorted(rows, key=lambda row: row.client)  # not by SQL: databases disagree on the order of letters
 
 
+def knows(session: Session, client: str) -> bool:
+    """Tell whether a client ever gave a sign of life."""
+    return session.get(Client, client) is not None
+
+
 def refuse_unknown(session: Session, clients: Iterable[str]) -> None:
     """Refuse ids that never came online.
 
     Raises:
         StoreError: Names them.
     """
-    unknown = sorted(set(clients) - set(session.scalars(select(Client.client))))
+    wanted = set(clients)
+    unknown = sorted(wanted - set(session.scalars(select(Client.client).where(Client.client.in_(wanted)))))
     if unknown:
         raise StoreError(f"unknown clients: {', '.join(unknown[:5])}; record a sign of life first")

@@ -188,6 +188,10 @@ class RoundStore(ModelRegistry, Protocol):
         """Record a sign of life; return True when the client is new."""
         ...
 
+    def knows(self, client: str) -> bool:
+        """Tell whether a client ever gave a sign of life."""
+        ...
+
     def clients(self) -> list[ClientRow]:
         """Return all clients, sorted by id."""
         ...

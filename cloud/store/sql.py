@@ -127,6 +127,11 @@ class SqlRoundStore:
         with self._writing("client_seen") as session:
             return clients.seen(session, client, online=online, now=self._now())
 
+    def knows(self, client: str) -> bool:
+        """Tell whether a client ever gave a sign of life."""
+        with self._reading() as session:
+            return clients.knows(session, client)
+
     def clients(self) -> list[ClientRow]:
         """Return all clients, sorted by id."""
         with self._reading() as session:

@@ -165,6 +165,12 @@ def test_a_sign_of_life_tells_whether_the_client_is_new(database: Database) -> N
     store.close()
 
 
+def test_who_gave_a_sign_of_life_is_known(store: RoundStore) -> None:
+    started(store)
+    assert store.knows("ben")
+    assert not store.knows("nobody")
+
+
 def test_a_client_row_tells_what_the_client_contributed(store: RoundStore) -> None:
     started(store)
     for number in (1, 2, 3):

@@ -22,7 +22,9 @@ from shared.tensors import load_shared_state, shared_state
 from tests.edge.samples import CPU, frame, labelled_images, local_model, same_bytes, shared_settings
 
 LABELS = [0, 0, 0, 1, 1, 3]
-ONE_STEP = TrainingSettings(batch_size=8, local_epochs=1, learning_rate=0.1, crop_padding=0, horizontal_flip=False)
+ONE_STEP = TrainingSettings(
+    batch_size=8, local_epochs=1, learning_rate=0.1, crop_padding=0, horizontal_flip=False, precision="fp32"
+)
 PRIOR = ((torch.tensor([3.0, 2.0, 0.0, 1.0]) + 0.1) / 6.4).log()
 
 

@@ -27,16 +27,18 @@ def reference(model: LocalModel, data: LabelledImages, etf: Tensor, settings: Sh
 
 
 VARIANTS = {
-    "default": (MethodSettings(), TrainingSettings(batch_size=4, crop_padding=2)),
+    "default": (MethodSettings(), TrainingSettings(batch_size=4, crop_padding=2, precision="fp32")),
     "no prior, no augmentation": (
         MethodSettings(local_prior=False),
-        TrainingSettings(batch_size=4, crop_padding=0, horizontal_flip=False),
+        TrainingSettings(batch_size=4, crop_padding=0, horizontal_flip=False, precision="fp32"),
     ),
     "momentum and decay": (
         MethodSettings(prior_smoothing=2.0),
-        TrainingSettings(batch_size=4, crop_padding=3, horizontal_flip=False, momentum=0.9, weight_decay=0.01),
+        TrainingSettings(
+            batch_size=4, crop_padding=3, horizontal_flip=False, momentum=0.9, weight_decay=0.01, precision="fp32"
+        ),
     ),
-    "one batch": (MethodSettings(), TrainingSettings(batch_size=64, crop_padding=1, local_epochs=1)),
+    "one batch": (MethodSettings(), TrainingSettings(batch_size=64, crop_padding=1, local_epochs=1, precision="fp32")),
 }
 
 
