@@ -111,7 +111,9 @@ def compare(
     )
     emit(found.plain(), as_json=as_json, text=compare_table(found.summaries))
     if not as_json and out.is_dir():
-        console().print(f"\nreport: {out / 'report.html'}\ntables: {out / 'table.md'}, runs.csv")
+        console().print(
+            f"\nreport: {out / 'report.html'}\ntables: {out / 'table.md'}, runs.csv{', search.md' if searched else ''}"
+        )
     if found.missing:
         note(f"missing runs: {', '.join(found.missing)}")
 

@@ -14,6 +14,7 @@ from cloud.lab.sweep import sweep
 from cloud.result import Result
 from shared.complaint import complaint
 from shared.errors import UsageError
+from shared.output import note
 
 FOLDER: Final = "search"
 """Below the comparison's own folder."""
@@ -126,8 +127,10 @@ def search(
     cells = {
         method: {step: at(msgspec.structs.replace(short, method=method), step) for step in steps} for method in methods
     }
-    if not only_table:
-        sweep([cell for by_step in cells.values() for cell in by_step.values()], folder, workers=workers, dask=dask)
+    wanted = [cell for by_step in cells.values() for cell in by_step.values()]
+    if not only_table and any(finished(folder, cell) is None for cell in wanted):
+        note(f"SGD's step: {len(steps)} candidates for each method, {rounds} rounds each, on validation images")
+        sweep(wanted, folder, workers=workers, dask=dask)
     found = []
     for method, by_step in cells.items():
         tried = {step: finished(folder, cell) for step, cell in by_step.items()}
