@@ -51,7 +51,8 @@ class Window:
         self._round_trip = 0.0
         self._answered = False
         self._stretch = 1.0 + _JITTER * jitter
-        self._timeout = REREQUEST_SECONDS * self._stretch
+        # a broadcast begins once everybody was told, which takes a while where a thousand are
+        self._timeout = (FIRST_ANSWER_SECONDS if listen else REREQUEST_SECONDS) * self._stretch
         self._listening = listen
         self.progress = now
 

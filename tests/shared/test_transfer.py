@@ -25,7 +25,7 @@ from shared.chunks import (
     wave_number,
 )
 from shared.errors import ArtifactError, TransferError
-from shared.limits import FIRST_WINDOW_CHUNKS, MAX_WINDOW_CHUNKS
+from shared.limits import FIRST_ANSWER_SECONDS, FIRST_WINDOW_CHUNKS, MAX_WINDOW_CHUNKS
 from shared.messages import Get, Manifest
 from shared.transfer import Pull
 
@@ -455,7 +455,7 @@ def test_a_broadcast_of_another_blob_or_with_damage_changes_nothing(
     honest = wave(source, [0])[0]
     assert not pull.overhear(Chunk(honest.transfer, 1, honest.data), 1.0)
     assert not pull.overhear(Chunk(honest.transfer, 2**32 - 1, honest.data), 1.0)
-    assert pull.next_wakeup == 2.0
+    assert pull.next_wakeup == FIRST_ANSWER_SECONDS
 
 
 def wave(source: Source, wanted: Iterable[int]) -> list[Chunk]:

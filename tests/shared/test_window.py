@@ -110,7 +110,7 @@ def test_a_budget_bounds_what_is_asked_for() -> None:
 def test_patience_differs_between_pulls_by_a_quarter_at_most() -> None:
     waits = [Window(range(3), 0.0, listen=True, jitter=jitter / 10).next_wakeup for jitter in range(11)]
     assert waits == sorted(set(waits))
-    assert (waits[0], waits[-1]) == (REREQUEST_SECONDS, pytest.approx(1.25 * REREQUEST_SECONDS))
+    assert (waits[0], waits[-1]) == (FIRST_ANSWER_SECONDS, pytest.approx(1.25 * FIRST_ANSWER_SECONDS))
 
 
 @settings(max_examples=200, deadline=None)
