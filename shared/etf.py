@@ -29,6 +29,12 @@ LOSS_SCALE: Final = 1e8
 STEPS: Final = 600
 """L-BFGS iterations; a hundred classes on 512 features need 50, 47 on 64, near the limit of the mask, most of them."""
 
+HISTORY: Final = 10
+"""Pairs L-BFGS remembers: 20 take a third longer a step and need as many steps, 6 need more."""
+
+BETWEEN_LOOKS: Final = 5
+"""Iterations between two looks at whether the target is met."""
+
 TIGHT_STEPS: Final = 100
 """The same where no simplex exists: this frame is only the start of the next search."""
 
@@ -148,8 +154,8 @@ def _minimise(loss: Callable[[Tensor], Tensor], start: Tensor, support: Tensor, 
     entries = start.clone(memory_format=torch.contiguous_format).requires_grad_()
     optimizer = torch.optim.LBFGS(
         [entries],
-        max_iter=10,
-        history_size=20,
+        max_iter=BETWEEN_LOOKS,
+        history_size=HISTORY,
         tolerance_grad=1e-12,
         tolerance_change=1e-15,
         line_search_fn="strong_wolfe",
@@ -162,8 +168,8 @@ def _minimise(loss: Callable[[Tensor], Tensor], start: Tensor, support: Tensor, 
         value.backward()
         return value
 
-    for _ in range(steps // 10):
-        # the value before these ten iterations; a smooth maximum may be negative and never meets a square's bound
+    for _ in range(steps // BETWEEN_LOOKS):
+        # the value before these iterations; a smooth maximum may be negative and never meets a square's bound
         before: Tensor = optimizer.step(closure)
         if 0 <= before.item() <= LOSS_SCALE * TARGET_LOSS:
             break
