@@ -1,12 +1,12 @@
 """Latency of exported models beside PyTorch, for each backbone and image size; one JSON per finished run.
 
-    python -m benchmarks.export_latency [NAME ...]
+    python -m benchmarks.export_latency [NAME ...] [--into FOLDER]
 
 Batch 1 for all; batch 8 and 64, and memory, for ResNet-8. Weights are random: they do not change the time.
-Runs that stand in benchmarks/results/export_latency are skipped; delete a file to repeat its run.
+Runs that stand in the folder below benchmarks/results/ are skipped; delete a file to repeat its run.
 """
 
-import sys
+import argparse
 from pathlib import Path
 
 import msgspec
@@ -20,7 +20,7 @@ from shared.heads import Head
 from shared.settings import ModelSettings
 from shared.tensors import shared_state
 
-RESULTS = Path(__file__).parent / "results" / "export_latency"
+RESULTS = Path(__file__).parent / "results"
 RUNS = {
     "resnet8-8": ("resnet8", 8, 1),
     "resnet8-32": ("resnet8", 32, 3),
@@ -55,11 +55,16 @@ def model(backbone: str, image_size: int, channels: int) -> Bundle:
     )
 
 
-def main(names: list[str]) -> None:
+def main() -> None:
     """Run what is asked for, or all."""
-    RESULTS.mkdir(parents=True, exist_ok=True)
-    for name in names or RUNS:
-        path = RESULTS / f"{name}.json"
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("names", nargs="*", help=f"some of: {', '.join(RUNS)}")
+    parser.add_argument("--into", default="export_latency", help="folder below results/, such as one per processor")
+    arguments = parser.parse_args()
+    folder = RESULTS / arguments.into
+    folder.mkdir(parents=True, exist_ok=True)
+    for name in arguments.names or RUNS:
+        path = folder / f"{name}.json"
         if path.exists():
             continue
         backbone, image_size, channels = RUNS[name]
@@ -74,4 +79,4 @@ def main(names: list[str]) -> None:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1:])
+    main()
