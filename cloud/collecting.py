@@ -9,7 +9,8 @@ from torch import Tensor
 
 from cloud.intake import check_offer, checked
 from cloud.plan import RoundPlan
-from cloud.store.contract import RoundRow, RoundStore, UpdateRecord
+from cloud.store.contract import RoundStore
+from cloud.store.rows import RoundRow, UpdateRecord
 from shared.encoding import decode_update
 from shared.errors import TransferError, UpdateRejectedError
 from shared.exchange import Exchange

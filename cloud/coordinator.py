@@ -19,7 +19,8 @@ from cloud.planning import plan_round
 from cloud.progress import Progress
 from cloud.release import Release
 from cloud.settings import FederationFile
-from cloud.store.contract import RoundResult, RoundStore
+from cloud.store.contract import RoundStore
+from cloud.store.rows import RoundResult
 from cloud.traffic import Ledger, Traffic
 from shared.crash_points import passing
 from shared.errors import MessageError, RoundError

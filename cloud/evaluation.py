@@ -5,7 +5,7 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
-from cloud.store.contract import Evaluation
+from cloud.store.rows import Evaluation
 from shared.backbones import build_backbone
 from shared.data import read
 from shared.features import extract_features

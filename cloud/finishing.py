@@ -6,8 +6,9 @@ from dataclasses import dataclass, field
 
 from msgspec import Struct
 
-from cloud.store.contract import ReportRow, RoundStore
+from cloud.store.contract import RoundStore
 from cloud.store.registry import FailureRow
+from cloud.store.rows import ReportRow
 from shared.exchange import Exchange
 from shared.messages import Failure, FinalReport, FinishTask, Goodbye, Manifest, UpdateOffer
 

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 import msgspec
 
 from cloud.settings import FederationFile
-from cloud.store.contract import RoundResult, RoundStore
+from cloud.store.contract import RoundStore
+from cloud.store.rows import RoundResult
 from shared.blobs import BlobStore
 from shared.frozen import frozen_classifier
 from shared.model import initial_model, pack

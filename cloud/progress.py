@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from cloud.plan import RoundPlan
-from cloud.store.contract import ReportRow, RoundResult
+from cloud.store.rows import ReportRow, RoundResult
 from shared.output import note
 
 

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Final, Literal, TypeAlias
 
-from cloud.store.contract import Participant
+from cloud.store.rows import Participant
 
 ReasonCode: TypeAlias = Literal["clients-to-join", "updates", "export", "final-reports", "nothing"]
 

@@ -6,7 +6,8 @@ from torch import Tensor
 
 from cloud.evaluation import GenericEvaluator
 from cloud.settings import FederationPaths
-from cloud.store.contract import RoundResult, RoundStore
+from cloud.store.contract import RoundStore
+from cloud.store.rows import RoundResult
 from export.bundle import Bundle, Provenance, write_bundle
 from export.publish import export_model, random_images
 from shared.blobs import BlobStore

@@ -7,8 +7,9 @@ from typing import Any, Final, TypeAlias
 import msgspec
 
 from cloud.reasons import REASONS, missing_piece
-from cloud.store.contract import ClientRow, FederationRow, Participant, ReportRow, RoundRow, RoundStore
+from cloud.store.contract import RoundStore
 from cloud.store.failures import not_started
+from cloud.store.rows import ClientRow, FederationRow, Participant, ReportRow, RoundRow
 from shared.messages import ClientFigures
 
 Figures: TypeAlias = dict[str, Any]

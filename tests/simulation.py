@@ -13,7 +13,7 @@ import edge.start
 from cloud.demo.client_folders import write_client_folders
 from cloud.release import Release
 from cloud.settings import BrokerSettings, FederationFile, paths_of
-from cloud.store.contract import RoundResult
+from cloud.store.rows import RoundResult
 from cloud.store.sql import SqlRoundStore, open_reader
 from cloud.template import render
 from edge.device_data import DeviceData

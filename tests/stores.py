@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from cloud.plan import RoundPlan
-from cloud.store.contract import Evaluation, ReportRow, RoundResult, RoundStore, UpdateRecord
+from cloud.store.contract import RoundStore
 from cloud.store.registry import FailureRow
+from cloud.store.rows import Evaluation, ReportRow, RoundResult, UpdateRecord
 from cloud.store.sql import open_reader, open_store
 from shared.messages import ClientFigures, CurrentModel, Groups
 

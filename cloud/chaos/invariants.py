@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from cloud.chaos.profiles import Profile
-from cloud.store.contract import ReportRow, RoundRow
+from cloud.store.rows import ReportRow, RoundRow
 
 MAX_WASTE: Final = 0.05
 """Bytes delivered beyond those of the undisturbed run, over them: what a cut destroyed was never delivered."""

@@ -19,7 +19,8 @@ from cloud.result import (
     Result,
     summarise_clients,
 )
-from cloud.store.contract import Evaluation, ReportRow, RoundStore
+from cloud.store.contract import RoundStore
+from cloud.store.rows import Evaluation, ReportRow
 from export.record import read_record
 from shared.backbones import build_backbone
 from shared.methods import recipe_of

@@ -5,7 +5,8 @@ from statistics import fmean
 
 from cloud.demo.display import Display
 from cloud.result import RoundFigures
-from cloud.store.contract import ReportRow, RoundResult, RoundRow, RoundStore
+from cloud.store.contract import RoundStore
+from cloud.store.rows import ReportRow, RoundResult, RoundRow
 from shared.messages import ClientFigures
 
 

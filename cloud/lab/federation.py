@@ -18,7 +18,7 @@ from cloud.lab.turns import CoordinatorTransport, LabClock, Table
 from cloud.origin import start_or_resume
 from cloud.release import Release
 from cloud.settings import FederationFile, paths_of
-from cloud.store.contract import Evaluation, RoundResult
+from cloud.store.rows import Evaluation, RoundResult
 from cloud.store.sql import SqlRoundStore, open_store
 from edge.agent import Agent
 from shared.blobs import BlobStore

@@ -9,9 +9,10 @@ from typing import Final
 import msgspec
 
 from cloud.settings import FederationFile, FederationPaths, paths_of, read_federation
-from cloud.store.contract import RoundRow, RoundStore
+from cloud.store.contract import RoundStore
 from cloud.store.failures import not_started
 from cloud.store.federation import first_difference
+from cloud.store.rows import RoundRow
 from cloud.store.sql import open_reader
 from shared.errors import DataError, RoundError, StoreError, UsageError
 

@@ -17,7 +17,7 @@ from torch import Tensor
 
 from cloud.aggregate import WeightedMean
 from cloud.lab.recording import Recording
-from cloud.store.contract import Participant, RoundRow
+from cloud.store.rows import Participant, RoundRow
 from edge.device_data import DeviceData, load_device_data
 from edge.personal import Personal
 from edge.round import RoundOutcome, run_round

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from cloud.plan import RoundPlan
 from cloud.progress import Progress
-from cloud.store.contract import ReportRow, RoundResult
+from cloud.store.rows import ReportRow, RoundResult
 
 
 class Silence(Progress):

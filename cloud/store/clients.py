@@ -6,7 +6,7 @@ from datetime import datetime
 from sqlalchemy import and_, func, select
 from sqlalchemy.orm import Session
 
-from cloud.store.contract import ClientRow
+from cloud.store.rows import ClientRow
 from cloud.store.tables import Client, Participation
 from cloud.store.utc import iso
 from shared.errors import StoreError

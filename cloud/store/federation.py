@@ -8,8 +8,8 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from cloud.store import rounds
-from cloud.store.contract import FederationRow, FederationState, RoundResult
 from cloud.store.failures import not_started
+from cloud.store.rows import FederationRow, FederationState, RoundResult
 from cloud.store.tables import Client, Federation, Traffic
 from cloud.store.utc import iso
 from shared.errors import StoreError

@@ -7,7 +7,7 @@ from sqlalchemy import ColumnElement, select
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from cloud.plan import RoundPlan
-from cloud.store.contract import (
+from cloud.store.rows import (
     Evaluation,
     Participant,
     ParticipantState,

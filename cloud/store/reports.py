@@ -6,7 +6,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from cloud.store.clients import refuse_unknown
-from cloud.store.contract import ReportRow
+from cloud.store.rows import ReportRow
 from cloud.store.tables import Artifact, Report, Round
 from shared.errors import StoreError
 from shared.messages import ClientFigures

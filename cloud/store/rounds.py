@@ -9,8 +9,8 @@ from sqlalchemy.orm import Session
 from cloud.plan import RoundPlan
 from cloud.store import ledger
 from cloud.store.clients import refuse_unknown
-from cloud.store.contract import RoundResult, Stage, UpdateRecord, UpdateState
 from cloud.store.failures import not_started
+from cloud.store.rows import RoundResult, Stage, UpdateRecord, UpdateState
 from cloud.store.tables import EvaluationRow, Participation, Round
 from shared.errors import StoreError
 

@@ -9,7 +9,10 @@ from sqlalchemy.orm import Session
 
 from cloud.plan import RoundPlan
 from cloud.store import client_models, clients, federation, history, ledger, refusals, reports, rounds
-from cloud.store.contract import (
+from cloud.store.database import WRITING, describe, open_engine, open_engine_for_reading, parse_url
+from cloud.store.failures import failures_named
+from cloud.store.registry import ClientModelRow, FailureRow
+from cloud.store.rows import (
     ClientRow,
     FederationRow,
     FederationState,
@@ -22,9 +25,6 @@ from cloud.store.contract import (
     UpdateRecord,
     UpdateState,
 )
-from cloud.store.database import WRITING, describe, open_engine, open_engine_for_reading, parse_url
-from cloud.store.failures import failures_named
-from cloud.store.registry import ClientModelRow, FailureRow
 from cloud.store.schema import check_current, upgrade
 from cloud.store.utc import utc_now
 from shared.crash_points import passing

@@ -4,7 +4,7 @@ import pytest
 
 from cloud.attendance import Attendance
 from cloud.progress import Progress
-from cloud.store.contract import RoundResult
+from cloud.store.rows import RoundResult
 from cloud.store.sql import SqlRoundStore, open_store
 from shared.blobs import BlobStore
 from shared.exchange import Exchange

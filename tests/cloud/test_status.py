@@ -11,7 +11,8 @@ from rich.console import Console, RenderableType
 from cloud import status
 from cloud.reasons import missing_piece
 from cloud.sheet import Sheet, printable
-from cloud.store.contract import Participant, RoundStore, UpdateRecord
+from cloud.store.contract import RoundStore
+from cloud.store.rows import Participant, UpdateRecord
 from cloud.tables_text import agents_table, clock, percent, round_table, rounds_table, size, status_table
 from shared.errors import StoreError
 from tests.stores import Database, accepted, one_committed, plan, report, sqlite_database, started

@@ -4,7 +4,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from cloud.store.contract import RoundResult, RoundStore, UpdateRecord
+from cloud.store.contract import RoundStore
+from cloud.store.rows import RoundResult, UpdateRecord
 from shared.errors import RoundError, StoreError
 from tests.stores import (
     CLIENTS,

@@ -7,7 +7,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from cloud.plan import RoundPlan
-from cloud.store.contract import Evaluation, Participant, RoundResult, RoundRow, UpdateRecord
+from cloud.store.rows import Evaluation, Participant, RoundResult, RoundRow, UpdateRecord
 from shared.messages import ClientFigures, Groups
 from tests.stores import CLIENTS, NOON, Database, model, started
 

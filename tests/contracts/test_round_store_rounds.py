@@ -4,7 +4,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from cloud.store.contract import RoundResult, RoundStore, UpdateRecord
+from cloud.store.contract import RoundStore
+from cloud.store.rows import RoundResult, UpdateRecord
 from shared.errors import StoreError
 from shared.messages import ClientFigures
 from tests.stores import (
