@@ -28,7 +28,7 @@ def test_the_guide_runs_from_top_to_bottom(tmp_path: Path) -> None:
         )
         assert done.returncode == 0, f"{text}\n{done.stdout}\n{done.stderr}"
         said += done.stdout
-    for file in ("models/heads/client-01.onnx", "models/client-00.onnx", "models-int8/backbone.onnx", "latency.svg"):
+    for file in ("models/heads/client-00.onnx", "models/client-00.onnx", "models-int8/backbone.onnx", "latency.svg"):
         assert (tmp_path / file).exists(), file
     assert (tmp_path / "newcomer" / "personal.onnx").exists()
     assert list((tmp_path / "repository").rglob("config.pbtxt"))
