@@ -12,22 +12,19 @@ from torch import Tensor
 
 from cloud.aggregate import WeightedMean
 from edge.device_data import DeviceData
+from edge.evaluate import measured_features
 from edge.round import run_round
 from edge.starting import starting_point
-from shared.backbones import build_backbone
 from shared.data import read
 from shared.etf import sparse_etf
-from shared.features import extract_features
 from shared.heads import Head
 from shared.methods import recipe_of
 from shared.metrics import accuracy
 from shared.model import SharedModel, initial_model, pack, unpack
-from shared.precision import in_bf16
 from shared.prediction import generic_head, personal_of
 from shared.seeds import generator
 from shared.settings import ModelSettings, ReportSettings, SharedSettings
 from shared.shards import ClientData, Shards, deal
-from shared.tensors import load_shared_state
 from tests.slow_reference import SlowFigures, SlowRound
 
 CLIENTS, PARTICIPANTS, IMBALANCE, ALPHA = 40, 12, 100.0, 0.5
@@ -135,12 +132,8 @@ def fast_evaluation(
     setting: Calibration, model: SharedModel, generic: Mapping[str, Head], personal: Mapping[str, Head]
 ) -> SlowFigures:
     """Run the backbone once over the test images; every figure is then a matrix product and an index."""
-    own, shards = setting.settings.model, setting.shards
-    backbone = build_backbone(own.backbone, image_size=own.image_size, channels=own.channels, seed=0)
-    load_shared_state(backbone, model.backbone)
-    features = extract_features(
-        backbone, shards.test.images, own, device=CPU, bf16=in_bf16(setting.settings.training, CPU)
-    )
+    shards = setting.shards
+    features = measured_features(model.backbone, shards.test, setting.settings, CPU)
     labels, balanced = shards.test.labels, shards.evaluation_indices
     logits = {rule: head.logits(features) for rule, head in generic.items()}
     first = next(iter(logits.values()))

@@ -1,4 +1,4 @@
-"""A file that was seen to be right, and the certificate beside it: both are written, or neither."""
+"""An exported file that was seen to be right, and the certificate beside it."""
 
 import contextlib
 import hashlib
@@ -86,14 +86,7 @@ def certify(
         federation=origin.federation,
         round=origin.round,
         client=origin.client,
-        source=Source(
-            bundle=None if source is None else source.name,
-            bundle_sha256=None if part == "head" else hashlib.sha256(encode_bundle(bundle)).hexdigest(),
-            shared_digest=origin.shared_digest,
-            etf_digest=origin.etf_digest,
-            head_digest=None if alone else head_digest(bundle.head),
-            backbone_digest=digest or backbone_digest(bundle),
-        ),
+        source=_source(bundle, part, source, digest),
         options=options,
         images=images,
         parity=proof.parity,
@@ -117,6 +110,17 @@ def certify(
 def other_file(name: str, content: bytes) -> OtherFile:
     """Return how a record names a further file."""
     return OtherFile(name=name, sha256=hashlib.sha256(content).hexdigest(), size_bytes=len(content))
+
+
+def _source(bundle: Bundle, part: Part, file: Path | None, digest: str | None) -> Source:
+    return Source(
+        bundle=None if file is None else file.name,
+        bundle_sha256=None if part == "head" else hashlib.sha256(encode_bundle(bundle)).hexdigest(),
+        shared_digest=bundle.provenance.shared_digest,
+        etf_digest=bundle.provenance.etf_digest,
+        head_digest=None if part == "backbone" else head_digest(bundle.head),
+        backbone_digest=digest or backbone_digest(bundle),
+    )
 
 
 def _check_passed(proof: Proof, path: Path, options: GraphOptions) -> None:

@@ -131,6 +131,14 @@ def one_open(store: RoundStore) -> None:
     store.record_update(2, accepted("anna"))
 
 
+def fate(store: RoundStore, round_number: int, client: str) -> tuple[str, UpdateRecord | None]:
+    """Return what became of a client's part in a round."""
+    row = store.round(round_number)
+    assert row is not None
+    part = next(part for part in row.participants if part.client == client)
+    return part.state, part.record
+
+
 def everything(store: RoundStore) -> dict[str, Any]:
     """All that a reader can see."""
     return {

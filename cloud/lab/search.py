@@ -11,6 +11,7 @@ from msgspec import Meta, Struct
 from cloud.lab.cells import finished
 from cloud.lab.setting import LabSetting
 from cloud.lab.sweep import sweep
+from cloud.lab.tables import percent
 from cloud.result import Result
 from shared.complaint import complaint
 from shared.errors import UsageError
@@ -153,6 +154,5 @@ def markdown(found: Sequence[Searched]) -> str:
 def _cell(result: Result | None, *, chosen: bool) -> str:
     if result is None:
         return "missing"
-    gm = "-" if result.gm is None else f"{100 * result.gm.accuracy:.1f}"
-    pm = "-" if result.pm.mean is None else f"{100 * result.pm.mean:.1f}"
+    gm, pm = percent(None if result.gm is None else result.gm.accuracy), percent(result.pm.mean)
     return f"**{gm} / {pm}**" if chosen else f"{gm} / {pm}"

@@ -1,10 +1,11 @@
 """The implementations that the store's contract runs on; a new one joins by one line."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
+from cloud.store.contract import RoundStore
 from tests.stores import Database, sqlite_database
 
 DURABLE: dict[str, Callable[[Path], Database]] = {"sqlite": sqlite_database}
@@ -15,6 +16,14 @@ DATABASES: dict[str, Callable[[Path], Database]] = {**DURABLE, "memory": lambda 
 def database(request: pytest.FixtureRequest, tmp_path: Path) -> Database:
     """An empty database."""
     return DATABASES[request.param](tmp_path)
+
+
+@pytest.fixture
+def store(database: Database) -> Iterator[RoundStore]:
+    """An empty store, closed at the end."""
+    store = database.open()
+    yield store
+    store.close()
 
 
 @pytest.fixture(params=DURABLE)

@@ -1,6 +1,5 @@
 """The model registry, a part of every store: which model serves on which device, and who could not make one."""
 
-from collections.abc import Iterator
 from datetime import datetime
 
 import pytest
@@ -10,13 +9,6 @@ from cloud.store.contract import RoundStore
 from cloud.store.registry import ClientModelRow
 from shared.errors import StoreError
 from tests.stores import Database, Ticking, current, everything, failure, one_committed, one_open, report, started
-
-
-@pytest.fixture
-def store(database: Database) -> Iterator[RoundStore]:
-    store = database.open()
-    yield store
-    store.close()
 
 
 def test_the_last_model_a_client_reported_is_its_current_one(database: Database) -> None:

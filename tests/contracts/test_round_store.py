@@ -1,7 +1,5 @@
 """What every round store must do, method by method."""
 
-from collections.abc import Iterator
-
 import pytest
 
 from cloud.store.contract import RoundStore
@@ -14,6 +12,7 @@ from tests.stores import (
     Ticking,
     accepted,
     everything,
+    fate,
     join,
     model,
     one_committed,
@@ -24,20 +23,6 @@ from tests.stores import (
     start,
     started,
 )
-
-
-@pytest.fixture
-def store(database: Database) -> Iterator[RoundStore]:
-    store = database.open()
-    yield store
-    store.close()
-
-
-def fate(store: RoundStore, round_number: int, client: str) -> tuple[str, UpdateRecord | None]:
-    row = store.round(round_number)
-    assert row is not None
-    part = next(part for part in row.participants if part.client == client)
-    return part.state, part.record
 
 
 def test_an_empty_store_holds_nothing(store: RoundStore) -> None:

@@ -1,7 +1,5 @@
 """What every round store must do with rounds and their updates, from the plan to the commit."""
 
-from collections.abc import Iterator
-
 import pytest
 
 from cloud.store.contract import RoundStore
@@ -12,9 +10,9 @@ from tests.stores import (
     EVALUATION,
     FIGURES,
     NOON,
-    Database,
     accepted,
     everything,
+    fate,
     model,
     one_committed,
     one_open,
@@ -22,20 +20,6 @@ from tests.stores import (
     result,
     started,
 )
-
-
-@pytest.fixture
-def store(database: Database) -> Iterator[RoundStore]:
-    store = database.open()
-    yield store
-    store.close()
-
-
-def fate(store: RoundStore, round_number: int, client: str) -> tuple[str, UpdateRecord | None]:
-    row = store.round(round_number)
-    assert row is not None
-    part = next(part for part in row.participants if part.client == client)
-    return part.state, part.record
 
 
 def test_a_round_that_begins_waits_for_everyone_selected(store: RoundStore) -> None:
