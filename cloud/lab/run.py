@@ -76,7 +76,7 @@ def _result(setting: LabSetting, shards: Shards, trained: Trained, started: floa
         for dealt in shards.clients
     ]
     return Result(
-        config=_config(setting),
+        config=_config(setting, trained.fleet.settings.training),
         rounds=tuple(_round(number, trained.curve[number]) for number in sorted(trained.curve)),
         gm=_generic(trained),
         pm=summarise_clients(clients),
@@ -116,10 +116,10 @@ def _generic(trained: Trained) -> GenericResult:
     )
 
 
-def _config(setting: LabSetting) -> dict[str, Any]:
+def _config(setting: LabSetting, training: TrainingSettings) -> dict[str, Any]:
     return {
         **msgspec.to_builtins(setting),
-        "precision": "bf16" if in_bf16(TrainingSettings(), torch.device("cpu")) else "fp32",
+        "precision": "bf16" if in_bf16(training, torch.device("cpu")) else "fp32",
         "threads": torch.get_num_threads(),
         "torch": str(torch.__version__),
         "python": sys.version.split()[0],
