@@ -11,7 +11,7 @@ missing. About 15 minutes a run of the main table on one core.
 import argparse
 import statistics
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,9 +20,10 @@ import msgspec
 from benchmarks import speed
 from cloud.lab.compare import compare, method_names
 from cloud.lab.comparison import Comparison
+from cloud.lab.search import Searched, search, steps_of
 from cloud.lab.search import markdown as search_table
-from cloud.lab.search import search, steps_of
 from cloud.lab.setting import LabSetting
+from cloud.lab.summary import MethodSummary, summarise
 from cloud.lab.tables import markdown
 from cloud.result import Result
 from shared.errors import FedlogeError
@@ -57,6 +58,8 @@ class Study:
     setting: LabSetting
     methods: str = RIVALS
     seeds: int = 2
+    searched: bool = True
+    """Whether each method takes the step that the search found; else all take the setting's."""
 
 
 def _short(**changes: object) -> LabSetting:
@@ -65,6 +68,13 @@ def _short(**changes: object) -> LabSetting:
 
 STUDIES = {
     "main": Study("CIFAR-10 images, imbalance factor 100, α 0.5, 40 clients, 80 rounds", MAIN, "all", 3),
+    "heads-momentum-0.5": Study(
+        "The main setting, FedAvg with personal heads with momentum 0.5",
+        msgspec.structs.replace(MAIN, momentum=0.5),
+        "fedavg-heads",
+        3,
+        searched=False,
+    ),
     "alpha-0.1": Study("α 0.1, 40 rounds", _short(alpha=0.1)),
     "alpha-1": Study("α 1, 40 rounds", _short(alpha=1.0)),
     "imbalance-10": Study("imbalance factor 10, 40 rounds", _short(imbalance=10.0)),
@@ -79,15 +89,7 @@ def found(name: str, *, data: str = "", workers: int = 1, only_table: bool) -> C
     """Return a study's runs, after making what is missing unless only the table is wanted."""
     study = STUDIES[name]
     setting = msgspec.structs.replace(study.setting, data=data or study.setting.data)
-    searched = search(
-        msgspec.structs.replace(MAIN, data=data or MAIN.data),
-        method_names(study.methods),
-        STEPS,
-        RESULTS / "main",
-        workers=workers,
-        dask="",
-        only_table=only_table or study.setting.data != MAIN.data,
-    )
+    searched = _searched(study, data=data, workers=workers, only_table=only_table) if study.searched else None
     return compare(
         setting,
         methods=study.methods,
@@ -97,6 +99,19 @@ def found(name: str, *, data: str = "", workers: int = 1, only_table: bool) -> C
         dask="",
         only_table=only_table,
         searched=searched,
+    )
+
+
+def _searched(study: Study, *, data: str, workers: int, only_table: bool) -> tuple[Searched, ...]:
+    """Return what the main setting's search found for a study's methods."""
+    return search(
+        msgspec.structs.replace(MAIN, data=data or MAIN.data),
+        method_names(study.methods),
+        STEPS,
+        RESULTS / "main",
+        workers=workers,
+        dask="",
+        only_table=only_table or study.setting.data != MAIN.data,
     )
 
 
@@ -117,6 +132,14 @@ def rules_table(runs: Mapping[int, Result]) -> str:
     return "\n".join(lines)
 
 
+def _beside_the_default(study: Study, comparison: Comparison) -> Sequence[MethodSummary]:
+    """Return a study's rows; one without the default stands beside the default of the main table."""
+    if "fedloge" in comparison.runs:
+        return comparison.summaries
+    default = found("main", only_table=True).runs["fedloge"]
+    return summarise({"fedloge": default, **comparison.runs}, range(study.seeds))
+
+
 def report() -> str:
     """Return every table there is, as Markdown."""
     parts = []
@@ -125,7 +148,7 @@ def report() -> str:
             parts.append(f"### {study.title}\n\nNot run yet: `python -m benchmarks.studies {name}`.")
             continue
         comparison = found(name, only_table=True)
-        parts.append(f"### {study.title}\n\n{markdown(comparison.summaries)}")
+        parts.append(f"### {study.title}\n\n{markdown(_beside_the_default(study, comparison))}")
         if comparison.missing:
             parts.append(f"{len(comparison.missing)} runs are missing.")
         if name == "main":

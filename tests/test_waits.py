@@ -41,6 +41,7 @@ WAITS = {
     "cloud/lab/sweep.py:_watch": "lab: LOOK_SECONDS, while worker processes run",
     "cloud/lab/turns.py:receive": "lab: never, it takes what is there",
     "edge/agent.py:step": "the coordinator's word: a second at a time, patience_seconds in all",
+    "edge/serving/predictor.py:_load": "serving: files of a first model that belong together, SETTLING_SECONDS",
     "edge/serving/predictor.py:_refreshed": "serving: another caller's first load, LOAD_SECONDS",
     "shared/exchange.py:poll": "a message: the caller's seconds",
     "shared/inbox.py:take": "a message: the caller's seconds",

@@ -2,6 +2,7 @@
 
 import logging
 import threading
+import time
 from collections.abc import Hashable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,7 +16,7 @@ from edge.serving.model import ServedModel
 from edge.serving.opener import Opener
 from edge.serving.providers import Device
 from edge.serving.sources import source_of
-from shared.errors import ExportError, FedlogeError, SettingsError
+from shared.errors import ExportError, FedlogeError, SettingsError, VerificationError
 
 log = logging.getLogger(__name__)
 
@@ -25,6 +26,12 @@ BATCH: Final = 64
 
 LOAD_SECONDS: Final = 120.0
 """Longest wait for another caller to load the first model: the largest backbones take seconds."""
+
+SETTLING_SECONDS: Final = 2.0
+"""How long a first file may lie beside another one's record: an exporter flushes to disk between its two renames."""
+
+LOOK_SECONDS: Final = 0.02
+"""Between two looks while that lasts."""
 
 
 @dataclass(slots=True)
@@ -128,11 +135,11 @@ class Predictor:
         try:
             if slot.model is not None and slot.token == token:
                 return slot.model
-            model = self._source.load(client, self._opener)
+            model = self._load(slot, client, token)
         except FedlogeError as error:
+            slot.refused = token
             if slot.model is None:
                 raise
-            slot.refused = token
             log.warning("the model before goes on answering: %s", error)
             return slot.model
         else:
@@ -140,3 +147,15 @@ class Predictor:
             return model
         finally:
             slot.loading.release()
+
+    def _load(self, slot: _Slot, client: str | None, token: Hashable) -> ServedModel:
+        """Load what is there; where nothing served before, wait a moment for files that do not belong together yet."""
+        waits = slot.model is None and slot.refused != token
+        deadline = time.monotonic() + SETTLING_SECONDS
+        while True:
+            try:
+                return self._source.load(client, self._opener)
+            except VerificationError:
+                if not waits or time.monotonic() > deadline:
+                    raise
+            threading.Event().wait(LOOK_SECONDS)

@@ -9,7 +9,10 @@ import pytest
 from edge.candidate import open_candidates
 from edge.journal import Journal
 from edge.serving import Predictor
+from edge.serving.model import ServedModel
+from edge.serving.opener import Opener
 from edge.serving.providers import candidates, fastest
+from edge.serving.sources import FileSource
 from edge.versions import ONNX, Versions
 from export.record import record_path
 from shared.errors import ExportError, RoundError, SettingsError, VerificationError
@@ -93,6 +96,52 @@ def test_a_file_beside_another_ones_record_does_not_take_over(tmp_path: Path, ca
     assert len([record for record in caplog.records if "goes on answering" in record.message]) == 1
     record_path(tmp_path / "aside" / ONNX).replace(record_path(tmp_path / ONNX))
     assert predictor.predict(IMAGES).digest == second
+
+
+def test_a_first_call_between_the_two_renames_is_answered_after_the_second(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_fake(tmp_path, GOOD)
+    second = write_fake(tmp_path / "aside", SWAPPED, salt="next").sha256
+    (tmp_path / "aside" / ONNX).replace(tmp_path / ONNX)
+    tries: list[None] = []
+    load = FileSource.load
+
+    def then_renamed(source: FileSource, client: str | None, opener: Opener) -> ServedModel:
+        tries.append(None)
+        try:
+            return load(source, client, opener)
+        except VerificationError:
+            record_path(tmp_path / "aside" / ONNX).replace(record_path(tmp_path / ONNX))
+            raise
+
+    monkeypatch.setattr(FileSource, "load", then_renamed)
+    assert Predictor(tmp_path / ONNX).predict(IMAGES).digest == second
+    assert len(tries) == 2
+
+
+def test_a_file_that_stays_damaged_is_waited_for_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write_fake(tmp_path, GOOD)
+    (tmp_path / ONNX).write_bytes(b"x")
+    tries: list[None] = []
+    load = FileSource.load
+
+    def counted(source: FileSource, client: str | None, opener: Opener) -> ServedModel:
+        tries.append(None)
+        return load(source, client, opener)
+
+    monkeypatch.setattr(FileSource, "load", counted)
+    monkeypatch.setattr("edge.serving.predictor.SETTLING_SECONDS", 0.05)
+    predictor = Predictor(tmp_path / ONNX)
+    with pytest.raises(VerificationError, match="was changed"):
+        predictor.predict(IMAGES)
+    first = len(tries)
+    with pytest.raises(VerificationError, match="was changed"):
+        predictor.predict(IMAGES)
+    assert first > 1
+    assert len(tries) == first + 1
+    write_fake(tmp_path, SWAPPED, salt="whole")
+    assert predictor.predict(IMAGES).classes[:, 0].tolist() == [1, 0, 2, 3, 1]
 
 
 def test_a_damaged_file_is_refused_at_the_first_call(tmp_path: Path) -> None:
