@@ -8,11 +8,11 @@ from cloud.evaluation import GenericEvaluator
 from cloud.settings import FederationPaths
 from cloud.store.contract import RoundStore
 from cloud.store.rows import RoundResult
-from export.bundle import Bundle, Provenance, write_bundle
+from export.bundle import Bundle, write_bundle
+from export.committed import CommittedModel
 from export.publish import export_model, random_images
 from shared.blobs import BlobStore
 from shared.model import unpack
-from shared.prediction import generic_of
 from shared.settings import SharedSettings
 from shared.tensors import decode
 
@@ -40,30 +40,15 @@ class Release:
     evaluation_spec: str | None
 
     def bundle(self, result: RoundResult) -> Bundle | None:
-        """Return the generic model of a committed round, its head by the federation's rule (psi' of Eq. 6 included).
-
-        None where the method has no generic model.
-        """
-        model = unpack(decode(self.blobs.get(result.blob)))
-        rule = self.settings.method.generic_rule
-        head = generic_of(self.settings.method, etf=self.etf, psi=model.psi)
-        if head is None:
-            return None
-        return Bundle(
-            kind="generic",
-            rule=rule,
-            class_names=self.settings.class_names,
-            model=self.settings.model,
-            provenance=Provenance(
-                federation=self.settings.federation,
-                round=result.round_number,
-                client=None,
-                shared_digest=result.blob,
-                etf_digest=self.etf_blob,
-            ),
-            backbone=model.backbone,
-            head=head,
-        )
+        """Return the generic model of a committed round, or None where the method has none."""
+        return CommittedModel(
+            settings=self.settings,
+            model=unpack(decode(self.blobs.get(result.blob))),
+            blob=result.blob,
+            round_number=result.round_number,
+            etf=self.etf,
+            etf_blob=self.etf_blob,
+        ).generic()
 
     def write_bundle(self, result: RoundResult) -> None:
         """Replace the bundle that ``fedloge export generic`` reads.

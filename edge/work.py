@@ -175,19 +175,27 @@ class Work:
     def _report(
         self, task: FinishTask, settings: SharedSettings, model: SharedModel, finished: Finished, data: DeviceData
     ) -> FinalReport:
-        from edge.final_model import FinalModel  # noqa: PLC0415 - the exporter takes seconds to load
+        from edge.final_model import put_forward  # noqa: PLC0415 - the exporter takes seconds to load
+        from export.committed import CommittedModel  # noqa: PLC0415 - likewise
 
         store_personal(finished.personal, self.heads)
-        final = FinalModel(
+        committed = CommittedModel(
             settings=settings,
             model=model,
-            model_blob=task.model.blob,
+            blob=task.model.blob,
             round_number=task.round,
             etf=decode(self.blobs.get(self._etf_blob))["etf"],
             etf_blob=self._etf_blob,
-            client=self.client,
         )
-        serving, note = final.put_forward(finished, self.state, self.journal, data=data, data_spec=self.data_spec)
+        serving, note = put_forward(
+            committed,
+            finished,
+            self.state,
+            self.journal,
+            client=self.client,
+            data=data,
+            data_spec=self.data_spec,
+        )
         log.info("version %d serves: %s (%s)", serving.version, self.state / "personal.onnx", note)
         return FinalReport(
             client=self.client,
