@@ -12,11 +12,11 @@ from torch import Tensor
 
 from cloud.aggregate import WeightedMean
 from edge.device_data import DeviceData
-from edge.evaluate import measured_features
 from edge.round import run_round
 from edge.starting import starting_point
 from shared.data import read
 from shared.etf import sparse_etf
+from shared.features import measured_features
 from shared.heads import Head
 from shared.methods import recipe_of
 from shared.metrics import accuracy

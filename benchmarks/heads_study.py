@@ -13,8 +13,8 @@ from cloud.aggregate import WeightedMean
 from cloud.planning import plan_round
 from edge.backbone_training import trainable_backbone, trained_state
 from edge.batches import epochs_of_batches
-from edge.evaluate import features_of
 from shared.etf import sparse_etf
+from shared.features import features_of
 from shared.metrics import accuracy, class_groups, group_accuracy
 from shared.model import initial_model
 from shared.prediction import log_prior

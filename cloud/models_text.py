@@ -6,7 +6,8 @@ from rich.console import Group, RenderableType
 
 from cloud.sheet import Sheet
 from cloud.status import Figures
-from cloud.tables_text import clock, percent
+from cloud.tables_text import clock
+from cloud.words import percent
 
 SHOWN: Final = 12
 """Characters of a digest: enough to tell versions apart."""

@@ -6,8 +6,7 @@ from rich.console import Group, RenderableType
 
 from cloud.sheet import Sheet
 from cloud.status import Figures
-
-KIB = 1024
+from cloud.words import percent, size
 
 UNLIKE_ACCEPTED = ("waiting", "rejected", "failed", "missing", "late")
 """Every other fate of a selected client's update."""
@@ -135,21 +134,6 @@ def _reported(row: dict[str, Any], figure: str) -> float | None:
         return None
     value: float | None = row["report"]["figures"][figure]
     return value
-
-
-def percent(accuracy: float | None) -> str:
-    """Return an accuracy in 0..1 as a percentage; empty where there is none."""
-    return "" if accuracy is None else f"{100 * accuracy:.1f} %"
-
-
-def size(count: int) -> str:
-    """Return a number of bytes with its binary unit."""
-    value = float(count)
-    for unit in ("B", "KiB", "MiB"):
-        if value < KIB:
-            return f"{count} B" if unit == "B" else f"{value:.1f} {unit}"
-        value /= KIB
-    return f"{value:.1f} GiB"
 
 
 def clock(time: str) -> str:

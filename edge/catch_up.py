@@ -6,11 +6,11 @@ import torch
 from torch import Tensor
 
 from edge.batches import split_batches
-from edge.evaluate import features_of
 from edge.head_training import parameters, trainable, trained
 from edge.personal import Personal
 from edge.trainer import LocalModel, local_heads
 from shared.errors import SettingsError
+from shared.features import features_of
 from shared.heads import Head
 from shared.images import LabelledImages
 from shared.methods import recipe_of

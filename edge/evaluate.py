@@ -8,30 +8,12 @@ from torch import Tensor
 
 from edge.device_data import DeviceData
 from edge.personal import Personal
-from shared.backbones import loaded_backbone
-from shared.features import extract_features
+from shared.features import measured_features
 from shared.heads import Head
-from shared.images import LabelledImages
 from shared.messages import ClientFigures, Groups
 from shared.metrics import accuracy, class_groups, group_accuracy
 from shared.model import SharedModel
-from shared.precision import in_bf16
-from shared.settings import ModelSettings, SharedSettings
-from shared.tensors import Tensors
-
-
-def features_of(
-    backbone: Tensors, images: LabelledImages, model: ModelSettings, device: torch.device, *, bf16: bool = False
-) -> Tensor:
-    """Return pooled features (N, feature_dim), float32 on the CPU, of images under a backbone's tensors."""
-    return extract_features(loaded_backbone(backbone, model), images.images, model, device=device, bf16=bf16)
-
-
-def measured_features(
-    backbone: Tensors, images: LabelledImages, settings: SharedSettings, device: torch.device
-) -> Tensor:
-    """Return what ``features_of`` does, in the number format the federation trains in on this device."""
-    return features_of(backbone, images, settings.model, device, bf16=in_bf16(settings.training, device))
+from shared.settings import SharedSettings
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

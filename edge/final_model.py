@@ -7,7 +7,6 @@ from torch import Tensor
 
 from edge.candidate import open_candidates
 from edge.device_data import DeviceData
-from edge.evaluate import features_of
 from edge.finish import Finished
 from edge.journal import Journal
 from edge.model_history import ModelVersion
@@ -15,6 +14,7 @@ from edge.publish import publisher
 from export.bundle import Bundle
 from export.committed import CommittedModel
 from shared.errors import GateRefusedError
+from shared.features import features_of
 
 
 def put_forward(

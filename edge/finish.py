@@ -8,9 +8,10 @@ from torch import Tensor
 from edge.alone import train_alone
 from edge.catch_up import catch_up
 from edge.device_data import DeviceData
-from edge.evaluate import held_out_features, measure, measured_features
+from edge.evaluate import held_out_features, measure
 from edge.personal import Personal
 from edge.starting import never_selected
+from shared.features import measured_features
 from shared.heads import Head
 from shared.messages import ClientFigures
 from shared.methods import recipe_of

@@ -3,9 +3,12 @@
 import torch
 from torch import Tensor, nn
 
+from shared.backbones import loaded_backbone
 from shared.folding import folded
-from shared.images import normalise
-from shared.settings import ModelSettings
+from shared.images import LabelledImages, normalise
+from shared.precision import in_bf16
+from shared.settings import ModelSettings, SharedSettings
+from shared.tensors import Tensors
 
 BATCH = 256
 """Images per forward pass on an accelerator, and at most: enough to fill it, little enough for its memory."""
@@ -51,6 +54,20 @@ def extract_features(
             parts.append(network(ready.contiguous(memory_format=torch.channels_last)).float().cpu())
     feature_dim = int(getattr(backbone, "feature_dim", 0))
     return torch.cat(parts).clone() if parts else torch.zeros(0, feature_dim)
+
+
+def features_of(
+    backbone: Tensors, images: LabelledImages, model: ModelSettings, device: torch.device, *, bf16: bool = False
+) -> Tensor:
+    """Return pooled features (N, feature_dim), float32 on the CPU, of images under a backbone's tensors."""
+    return extract_features(loaded_backbone(backbone, model), images.images, model, device=device, bf16=bf16)
+
+
+def measured_features(
+    backbone: Tensors, images: LabelledImages, settings: SharedSettings, device: torch.device
+) -> Tensor:
+    """Return what ``features_of`` does, in the number format the federation trains in on this device."""
+    return features_of(backbone, images, settings.model, device, bf16=in_bf16(settings.training, device))
 
 
 def suitable_batch(images: Tensor, device: torch.device) -> int:

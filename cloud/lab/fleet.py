@@ -7,9 +7,9 @@ import torch
 from torch import Tensor
 
 from cloud.lab.clients import LabWork
-from edge.evaluate import measured_features
 from edge.personal import Personal
 from edge.starting import never_selected
+from shared.features import measured_features
 from shared.heads import Head
 from shared.images import LabelledImages
 from shared.methods import Recipe, recipe_of

@@ -9,9 +9,9 @@ from torch import Tensor
 from cloud.lab.fleet import Fleet, Member, Seen
 from cloud.lab.measuring import personal_logits
 from edge.catch_up import adapt_head
-from edge.evaluate import features_of
 from edge.personal import Personal
 from edge.starting import never_selected
+from shared.features import features_of
 from shared.heads import Head, add
 from shared.images import LabelledImages
 from shared.metrics import accuracy

@@ -59,10 +59,10 @@ def test_the_result_is_json_and_the_table_says_the_same(store: RoundStore) -> No
     lines = file.getvalue().splitlines()
     anna, ben, carla = (next(line for line in lines if name in line) for name in CLIENTS)
     assert "222222222222" in anna
-    assert "87.5 %" in anna
+    assert "87.5%" in anna
     assert "round 1: refused" in ben
     assert "none reported" in carla
-    assert any("/runs/generic.onnx" in line and "50.0 %" in line for line in lines)
+    assert any("/runs/generic.onnx" in line and "50.0%" in line for line in lines)
 
 
 def test_before_the_start_there_is_nothing_to_list(tmp_path: Path) -> None:

@@ -15,10 +15,10 @@ from cloud.lab.run import deal_for
 from cloud.lab.setting import federation_of
 from cloud.lab.starts import STARTS, Starting
 from edge.catch_up import catch_up
-from edge.evaluate import features_of
 from edge.personal import Personal
 from edge.starting import never_selected
 from shared.errors import SettingsError
+from shared.features import features_of
 from shared.heads import Head
 from shared.metrics import accuracy
 from tests.cloud.lab import runs
