@@ -2,6 +2,7 @@
 
 import functools
 import threading
+import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -51,7 +52,13 @@ def sweep(settings: Sequence[LabSetting], folder: Path, *, workers: int, dask: s
             for setting in missing:
                 _work(setting, folder)
             return
-        with connected(dask) if dask else joblib.parallel_config(backend="loky", n_jobs=workers):
+        with (
+            connected(dask) if dask else joblib.parallel_config(backend="loky", n_jobs=workers),
+            warnings.catch_warnings(),
+        ):
+            warnings.filterwarnings(
+                "ignore", "A worker stopped while some jobs"
+            )  # one that grew: replaced, no run lost
             joblib.Parallel(batch_size=1)(joblib.delayed(_work)(setting, folder.resolve()) for setting in missing)
 
 
