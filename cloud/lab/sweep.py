@@ -56,9 +56,8 @@ def sweep(settings: Sequence[LabSetting], folder: Path, *, workers: int, dask: s
             connected(dask) if dask else joblib.parallel_config(backend="loky", n_jobs=workers),
             warnings.catch_warnings(),
         ):
-            warnings.filterwarnings(
-                "ignore", "A worker stopped while some jobs"
-            )  # one that grew: replaced, no run lost
+            # loky replaces a worker whose memory grew, and loses no run
+            warnings.filterwarnings("ignore", "A worker stopped while some jobs")
             joblib.Parallel(batch_size=1)(joblib.delayed(_work)(setting, folder.resolve()) for setting in missing)
 
 
