@@ -103,15 +103,16 @@ def found(name: str, *, data: str = "", workers: int = 1, only_table: bool) -> C
 
 
 def _searched(study: Study, *, data: str, workers: int, only_table: bool) -> tuple[Searched, ...]:
-    """Return what the main setting's search found for a study's methods."""
+    """Return what the main setting's search found for a study's methods; other images take their steps from it, too."""
+    of_main = bool(data) and study.setting.data == MAIN.data
     return search(
-        msgspec.structs.replace(MAIN, data=data or MAIN.data),
+        msgspec.structs.replace(MAIN, data=data) if of_main else MAIN,
         method_names(study.methods),
         STEPS,
         RESULTS / "main",
         workers=workers,
         dask="",
-        only_table=only_table or study.setting.data != MAIN.data,
+        only_table=only_table or not of_main,
     )
 
 
