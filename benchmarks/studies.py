@@ -69,7 +69,7 @@ def _short(**changes: object) -> LabSetting:
 STUDIES = {
     "main": Study("CIFAR-10 images, imbalance factor 100, α 0.5, 40 clients, 80 rounds", MAIN, "all", 3),
     "momentum-0.5": Study(
-        "The main setting with momentum 0.5, of methods that 0.9 serves worse after 80 rounds than in its search",
+        "The main setting with momentum 0.5, of methods whose curves fall with 0.9",
         msgspec.structs.replace(MAIN, momentum=0.5),
         "fedavg-heads,fedloge-authors",
         3,
