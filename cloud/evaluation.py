@@ -6,14 +6,17 @@ import torch
 from torch import Tensor
 
 from cloud.store.rows import Evaluation
+from shared.backbones import build_backbone
 from shared.data import read
-from shared.features import measured_features
+from shared.features import extract_features
 from shared.images import LabelledImages
 from shared.methods import recipe_of
 from shared.metrics import accuracy, class_groups, group_accuracy, per_class_accuracy
 from shared.model import SharedModel
+from shared.precision import in_bf16
 from shared.prediction import generic_head
 from shared.settings import SharedSettings
+from shared.tensors import load_shared_state
 
 
 class GenericEvaluator(Protocol):
@@ -54,6 +57,9 @@ class Evaluator:
         self._etf = etf
         self._groups = None if class_counts is None else class_groups(class_counts)
         self._device = device
+        model = settings.model
+        # built once and loaded every round: drawing VGG-16's initial weights takes a processor 2 s
+        self._module = build_backbone(model.backbone, image_size=model.image_size, channels=model.channels, seed=0)
 
     def evaluate(self, model: SharedModel) -> Evaluation | None:
         """Return accuracy overall, per group, per class, and of every generic rule beside the one in use.
@@ -63,7 +69,14 @@ class Evaluator:
         rules = recipe_of(self._settings.method).generic_rules
         if not rules:
             return None
-        features = measured_features(model.backbone, self.images, self._settings, self._device)
+        load_shared_state(self._module, model.backbone)
+        features = extract_features(
+            self._module,
+            self.images.images,
+            self._settings.model,
+            device=self._device,
+            bf16=in_bf16(self._settings.training, self._device),
+        )
         labels = self.images.labels
         logits = {rule: generic_head(rule, etf=self._etf, psi=model.psi).logits(features) for rule in rules}
         chosen = logits[self._settings.method.generic_rule]
