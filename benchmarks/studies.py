@@ -104,15 +104,15 @@ def found(name: str, *, data: str = "", workers: int = 1, only_table: bool) -> C
 
 def _searched(study: Study, *, data: str, workers: int, only_table: bool) -> tuple[Searched, ...]:
     """Return what the main setting's search found for a study's methods; other images take their steps from it, too."""
-    of_main = bool(data) and study.setting.data == MAIN.data
+    same_images = study.setting.data == MAIN.data
     return search(
-        msgspec.structs.replace(MAIN, data=data) if of_main else MAIN,
+        msgspec.structs.replace(MAIN, data=data or MAIN.data) if same_images else MAIN,
         method_names(study.methods),
         STEPS,
         RESULTS / "main",
         workers=workers,
         dask="",
-        only_table=only_table or not of_main,
+        only_table=only_table or not same_images,
     )
 
 
@@ -133,23 +133,24 @@ def rules_table(runs: Mapping[int, Result]) -> str:
     return "\n".join(lines)
 
 
-def _beside_the_default(study: Study, comparison: Comparison) -> Sequence[MethodSummary]:
-    """Return a study's rows; one without the default stands beside the default of the main table."""
+def _rows(study: Study, comparison: Comparison, default: Mapping[int, Result]) -> Sequence[MethodSummary]:
+    """Return a study's rows; one without the default stands beside the default's runs of the main table."""
     if "fedloge" in comparison.runs:
         return comparison.summaries
-    default = found("main", only_table=True).runs["fedloge"]
     return summarise({"fedloge": default, **comparison.runs}, range(study.seeds))
 
 
 def report() -> str:
     """Return every table there is, as Markdown."""
     parts = []
+    there = {name: found(name, only_table=True) for name in STUDIES if (RESULTS / name).is_dir()}
+    default = there["main"].runs["fedloge"] if "main" in there else {}
     for name, study in STUDIES.items():
-        if not (RESULTS / name).is_dir():
+        if name not in there:
             parts.append(f"### {study.title}\n\nNot run yet: `python -m benchmarks.studies {name}`.")
             continue
-        comparison = found(name, only_table=True)
-        parts.append(f"### {study.title}\n\n{markdown(_beside_the_default(study, comparison))}")
+        comparison = there[name]
+        parts.append(f"### {study.title}\n\n{markdown(_rows(study, comparison, default))}")
         if comparison.missing:
             parts.append(f"{len(comparison.missing)} runs are missing.")
         if name == "main":
