@@ -48,8 +48,7 @@ def put_forward(
         ExportError: ONNX Runtime does not compute what PyTorch does.
         ArtifactError: The disk is full.
     """
-    own = finished.personal.backbone
-    personal = committed.personal(client, finished.head, backbone=own)
+    personal = committed.personal(client, finished.head, backbone=finished.personal.backbone)
     generic = committed.generic()
     with open_candidates(state, journal) as candidates:
         first = candidates.serving() is None
