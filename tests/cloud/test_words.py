@@ -8,7 +8,7 @@ from cloud.words import count, duration, gain, listing, percent, size
 
 
 def test_numbers_are_written_with_their_unit_and_sign() -> None:
-    assert [percent(0.9124), percent(0.0), percent(None)] == ["91.2%", "0.0%", "-"]
+    assert [percent(0.9124), percent(0.3333), percent(0.0), percent(None)] == ["91.2%", "33.3%", "0.0%", "-"]
     assert [gain(0.0631), gain(-0.02), gain(None)] == ["+6.3", "-2.0", "-"]
     assert count(1, "client") == "1 client"
     assert count(3, "class", "classes") == "3 classes"
@@ -25,10 +25,12 @@ def test_numbers_are_written_with_their_unit_and_sign() -> None:
     [
         (0, "0 B"),
         (1023, "1023 B"),
+        (1024, "1.0 KiB"),
         (1536, "1.5 KiB"),
         (200 * 1024, "200 KiB"),
         (5 * 2**20, "5.0 MiB"),
         (3 * 2**30, "3.0 GiB"),
+        (3 * 2**40, "3072 GiB"),
     ],
 )
 def test_sizes_have_binary_units(num_bytes: int, text: str) -> None:
