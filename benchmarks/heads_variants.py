@@ -44,6 +44,7 @@ VARIANTS = {
     ),
     "momentum-0.9-gamma-6": QUICK,
     "momentum-0.9-gamma-10": replace(QUICK, gamma=10.0),
+    "momentum-0.9-normalised": replace(QUICK, scale=8.0, gamma=1.5),
     "momentum-0.9-gamma-6-decay": replace(QUICK, weight_decay=5e-4),
     "momentum-0.9-gamma-6-cosine": replace(QUICK, cosine=True),
     "lr-0.05-momentum-0.9-gamma-6": replace(QUICK, learning_rate=0.05),
