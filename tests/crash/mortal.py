@@ -27,6 +27,10 @@ CLIENTS = tiny_clients()[1:]
 RUN_SECONDS = 240.0
 """A run that takes longer hangs: an idle machine takes a tenth of it."""
 
+GOODBYE_SECONDS = 2.0
+"""An agent still here this long after its coordinator's end died before it heard the goodbye: one that heard it is gone
+in milliseconds. Too short costs one more start of the coordinator, which changes nothing."""
+
 
 class Died(BaseException):
     """This part of the federation is dead; nothing it still does counts."""
@@ -124,15 +128,18 @@ class Mortal(Simulation):
         for client in self.clients:
             self.start_agent(client)
         while running := {name: future for name, future in self.running.items() if not _succeeded(future)}:
-            concurrent.futures.wait(running.values(), max(0.0, deadline - time.monotonic()), "FIRST_COMPLETED")
-            ended = [name for name, future in running.items() if future.done() and not _succeeded(future)]
-            assert ended or any(future.done() for future in running.values()), (
+            complete = "coordinator" not in running
+            left = max(0.0, deadline - time.monotonic())
+            done, _ = concurrent.futures.wait(
+                running.values(), min(left, GOODBYE_SECONDS) if complete else left, "FIRST_COMPLETED"
+            )
+            assert done or (complete and left > 0), (
                 f"hangs: {sorted(running)} after {[str(point) for point in self.happened[-3:]]}"
             )
-            for name in ended:
+            for name in [name for name, future in running.items() if future.done() and not _succeeded(future)]:
                 self._bury(name)
                 self._start_again(name)
-            if "coordinator" not in running and not ended:  # its goodbye was lost: it is said at the next start
+            if complete and not done:  # its goodbye was lost: it is said at the next start
                 self.start_coordinator()
         for future in self.running.values():
             outcome = future.result()
