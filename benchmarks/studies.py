@@ -75,6 +75,13 @@ STUDIES = {
         3,
         searched=False,
     ),
+    "momentum-0.9": Study(
+        "The main setting with momentum 0.9, of methods the search gave 0.5: what `lab compare` runs without --search",
+        MAIN,
+        "fedavg,fedloge-figure",
+        3,
+        searched=False,
+    ),
     "alpha-0.1": Study("α 0.1, 40 rounds", _short(alpha=0.1)),
     "alpha-1": Study("α 1, 40 rounds", _short(alpha=1.0)),
     "imbalance-10": Study("imbalance factor 10, 40 rounds", _short(imbalance=10.0)),
