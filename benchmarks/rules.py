@@ -23,7 +23,7 @@ VARIANTS = {
     "no local prior": {"local_prior": False},
     "gamma 0.1, no local prior (the paper's)": {"gamma": 0.1, "local_prior": False},
     "gamma 1": {"gamma": 1.0},
-    "gamma 6": {"gamma": 6.0},
+    "gamma 3": {"gamma": 3.0},
     "gamma 10": {"gamma": 10.0},
 }
 """Knobs beside the default method's; all else as in ``fedloge lab run``."""
