@@ -15,16 +15,13 @@ from cloud.store.sql import SqlRoundStore, open_reader
 from cloud.template import render
 from shared.endpoint import Endpoint
 from tests.crash import warm
-from tests.crash.mortal import CLIENTS
+from tests.crash.mortal import CLIENTS, SILENT_SECONDS
 from tests.crash.points import Point
 from tests.crash.script import Script
 from tests.federation import tiny_settings
 
 RUN_SECONDS = 150.0
 """For two dozen deaths: an idle machine takes a third of it."""
-
-SILENT_SECONDS = 5.0
-"""Without the coordinator, an agent that lives this long waits for a goodbye; idle machines need a tenth of it."""
 
 
 class Killable:
